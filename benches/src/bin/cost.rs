@@ -1,0 +1,3 @@
+//! Prints what each operation costs.
+
+fn main() {}

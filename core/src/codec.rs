@@ -1,0 +1,412 @@
+//! How values become bytes on disk and back: the only file that knows bincode.
+//!
+//! A record begins with a version byte. The structs below are the format, field by field; they hold plain
+//! strings and numbers, so the types of the API can change without it. What is read is checked again by
+//! those types: damage that decodes is still an error, not a wrong answer.
+
+use crate::connection::Connection;
+use crate::engine::State;
+use crate::json::Fields;
+use crate::request::{Fingerprint, Idempotency};
+use crate::{
+    AllowedDomains, ConnectionId, Credential, Flow, HealthCheckInterval, Json, ProxyName, Reauth,
+    ReauthReason, Refusal, Status, StoreError, Timestamp,
+};
+use bincode::{BorrowDecode, Decode, Encode};
+
+/// The format of stores, records included. Any other is refused.
+pub(crate) const FORMAT: u32 = 1;
+
+const RECORD_VERSION: u8 = 1;
+/// No record is longer: a request is bounded, and so is an observation.
+const MAX_BYTES: usize = 1 << 20;
+
+fn config() -> impl bincode::config::Config {
+    bincode::config::standard().with_limit::<MAX_BYTES>()
+}
+
+/// A connection and what the store keeps beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) connection: Connection,
+    pub(crate) idempotency: Option<Idempotency>,
+}
+
+/// Profile and domain stand first, so that [`pair_of`] need not read on.
+#[derive(Encode, BorrowDecode)]
+struct StoredRecord<'a> {
+    profile_name: &'a str,
+    domain: &'a str,
+    /// From bit 0: `health_checks`, `auto_reauth`, `save_credentials`, `record_session`.
+    switches: u8,
+    health_check_interval: u32,
+    login_url: Option<&'a str>,
+    proxy_id: Option<&'a str>,
+    credential: Option<StoredCredential<'a>>,
+    allowed_domains: Vec<&'a str>,
+    observation: Option<StoredObservation<'a>>,
+    idempotency: Option<StoredIdempotency<'a>>,
+}
+
+#[derive(Clone, Copy, Encode, BorrowDecode)]
+enum StoredCredential<'a> {
+    Name(&'a str),
+    Path(&'a str, &'a str),
+    Auto(&'a str),
+}
+
+#[derive(Encode, BorrowDecode)]
+struct StoredObservation<'a> {
+    authenticated: bool,
+    can_reauth: bool,
+    can_reauth_reason: &'a str,
+    last_auth_check_at: Option<i64>,
+    post_login_url: Option<&'a str>,
+    /// JSON, as the API shows it.
+    flow: Option<&'a str>,
+}
+
+#[derive(Encode, BorrowDecode)]
+struct StoredIdempotency<'a> {
+    key: &'a str,
+    fingerprint: [u8; 16],
+}
+
+/// The bytes of a record; its ID is its key and is not among them.
+pub(crate) fn encode_record(record: &Record) -> Result<Vec<u8>, StoreError> {
+    let Connection {
+        id: _,
+        profile_name,
+        domain,
+        status,
+        reauth,
+        last_auth_check_at,
+        post_login_url,
+        flow,
+        login_url,
+        credential,
+        proxy_id,
+        allowed_domains,
+        health_check_interval,
+        health_checks,
+        auto_reauth,
+        save_credentials,
+        record_session,
+    } = &record.connection;
+    let flow = flow
+        .as_ref()
+        .map(serde_json::to_string)
+        .transpose()
+        .map_err(|error| StoreError::Internal(format!("a flow cannot be written: {error}")))?;
+    let observation = record.connection.is_observed().then(|| StoredObservation {
+        authenticated: *status == Status::Authenticated,
+        can_reauth: reauth.possible,
+        can_reauth_reason: reauth.reason.as_str(),
+        last_auth_check_at: last_auth_check_at.map(Timestamp::unix_ms),
+        post_login_url: post_login_url.as_ref().map(AsRef::as_ref),
+        flow: flow.as_deref(),
+    });
+    let switches = [health_checks, auto_reauth, save_credentials, record_session]
+        .into_iter()
+        .enumerate()
+        .fold(0, |bits, (n, on)| bits | u8::from(*on) << n);
+    let stored = StoredRecord {
+        profile_name: profile_name.as_str(),
+        domain: domain.as_str(),
+        switches,
+        health_check_interval: health_check_interval.seconds(),
+        login_url: login_url.as_ref().map(AsRef::as_ref),
+        proxy_id: proxy_id.as_ref().map(AsRef::as_ref),
+        credential: credential.as_ref().map(|credential| match credential {
+            Credential::Name(name) => StoredCredential::Name(name.as_str()),
+            Credential::Path { provider, path } => {
+                StoredCredential::Path(provider.as_str(), path.as_str())
+            }
+            Credential::Auto { provider } => StoredCredential::Auto(provider.as_str()),
+        }),
+        allowed_domains: allowed_domains.as_slice().iter().map(AsRef::as_ref).collect(),
+        observation,
+        idempotency: record.idempotency.as_ref().map(|idempotency| StoredIdempotency {
+            key: idempotency.key.as_str(),
+            fingerprint: idempotency.fingerprint.0,
+        }),
+    };
+    encode(&stored)
+}
+
+/// The record that `bytes` under the key `id` stand for.
+pub(crate) fn decode_record(id: ConnectionId, bytes: &[u8]) -> Result<Record, StoreError> {
+    let stored: StoredRecord<'_> = decode(bytes)?;
+    let seen = stored.observation;
+    let switch = |n: u8| stored.switches & (1 << n) != 0;
+    let patterns =
+        stored.allowed_domains.iter().map(|entry| parse(entry)).collect::<Result<_, _>>()?;
+    let mut connection = Connection {
+        id,
+        profile_name: parse(stored.profile_name)?,
+        domain: parse(stored.domain)?,
+        status: Status::NeedsAuth,
+        reauth: Reauth::fresh(),
+        last_auth_check_at: None,
+        post_login_url: None,
+        flow: None,
+        login_url: stored.login_url.map(parse).transpose()?,
+        credential: stored.credential.map(decode_credential).transpose()?,
+        proxy_id: stored.proxy_id.map(parse).transpose()?,
+        allowed_domains: AllowedDomains::new(patterns).map_err(damaged)?,
+        health_check_interval: HealthCheckInterval::new(stored.health_check_interval)
+            .map_err(damaged)?,
+        health_checks: switch(0),
+        auto_reauth: switch(1),
+        save_credentials: switch(2),
+        record_session: switch(3),
+    };
+    if let Some(seen) = seen {
+        if seen.authenticated {
+            connection.status = Status::Authenticated;
+        }
+        connection.reauth = Reauth {
+            possible: seen.can_reauth,
+            reason: ReauthReason::stored(seen.can_reauth_reason),
+        };
+        connection.last_auth_check_at = match seen.last_auth_check_at {
+            None => None,
+            Some(ms) => {
+                Some(Timestamp::from_unix_ms(ms).ok_or_else(|| damaged("a moment out of range"))?)
+            }
+        };
+        connection.post_login_url = seen.post_login_url.map(parse).transpose()?;
+        connection.flow = seen.flow.map(decode_flow).transpose()?;
+    }
+    let idempotency = match stored.idempotency {
+        None => None,
+        Some(stored) => Some(Idempotency {
+            key: parse(stored.key)?,
+            fingerprint: Fingerprint(stored.fingerprint),
+        }),
+    };
+    Ok(Record { connection, idempotency })
+}
+
+/// Profile name and domain of a record, without the rest.
+pub(crate) fn pair_of(bytes: &[u8]) -> Result<(&str, &str), StoreError> {
+    decode(bytes)
+}
+
+fn decode_credential(stored: StoredCredential<'_>) -> Result<Credential, StoreError> {
+    Ok(match stored {
+        StoredCredential::Name(name) => Credential::Name(parse(name)?),
+        StoredCredential::Path(provider, path) => {
+            Credential::Path { provider: parse(provider)?, path: parse(path)? }
+        }
+        StoredCredential::Auto(provider) => Credential::Auto { provider: parse(provider)? },
+    })
+}
+
+fn decode_flow(text: &str) -> Result<Box<Flow>, StoreError> {
+    let read = || -> Result<Flow, Refusal> {
+        let json = Json::parse_unbounded(text.as_bytes())?;
+        let mut fields = Fields::of_request(&json)?;
+        let flow = Flow::read(&mut fields);
+        fields.finish(flow)
+    };
+    read().map(Box::new).map_err(damaged)
+}
+
+#[derive(Encode, BorrowDecode)]
+struct StoredProxy<'a> {
+    connections: u64,
+    name: Option<&'a str>,
+}
+
+/// The row of a proxy: how many connections use it, and its name.
+pub(crate) fn encode_proxy(
+    connections: u64,
+    name: Option<&ProxyName>,
+) -> Result<Vec<u8>, StoreError> {
+    encode(&StoredProxy { connections, name: name.map(AsRef::as_ref) })
+}
+
+pub(crate) fn decode_proxy(bytes: &[u8]) -> Result<(u64, Option<ProxyName>), StoreError> {
+    let stored: StoredProxy<'_> = decode(bytes)?;
+    Ok((stored.connections, stored.name.map(parse).transpose()?))
+}
+
+/// The row of a profile: how many connections it has.
+pub(crate) fn encode_count(connections: u64) -> Result<Vec<u8>, StoreError> {
+    encode(&connections)
+}
+
+pub(crate) fn decode_count(bytes: &[u8]) -> Result<u64, StoreError> {
+    decode(bytes)
+}
+
+#[derive(Encode, Decode)]
+struct StoredState {
+    last_ms: u64,
+    last_order: u64,
+    connections: u64,
+    profiles: u64,
+    proxies: u64,
+    seq: u64,
+    oldest_seq: u64,
+    revision: u64,
+}
+
+pub(crate) fn encode_state(state: &State) -> Result<Vec<u8>, StoreError> {
+    encode(&StoredState {
+        last_ms: state.last_id.ms,
+        last_order: state.last_id.order,
+        connections: state.connections,
+        profiles: state.profiles,
+        proxies: state.proxies,
+        seq: state.seq,
+        oldest_seq: state.oldest_seq,
+        revision: state.revision,
+    })
+}
+
+pub(crate) fn decode_state(bytes: &[u8]) -> Result<State, StoreError> {
+    let stored: StoredState = decode(bytes)?;
+    Ok(State {
+        last_id: crate::id::LastId { ms: stored.last_ms, order: stored.last_order },
+        connections: stored.connections,
+        profiles: stored.profiles,
+        proxies: stored.proxies,
+        seq: stored.seq,
+        oldest_seq: stored.oldest_seq,
+        revision: stored.revision,
+    })
+}
+
+fn encode(value: &impl Encode) -> Result<Vec<u8>, StoreError> {
+    let encoded = bincode::encode_to_vec((RECORD_VERSION, value), config())
+        .map_err(|error| StoreError::Internal(format!("a record cannot be written: {error}")))?;
+    // What could be written but not read again must not be written.
+    if encoded.len() > MAX_BYTES {
+        return Err(StoreError::Internal(format!("a record of {} bytes", encoded.len())));
+    }
+    Ok(encoded)
+}
+
+fn decode<'a, T: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<T, StoreError> {
+    match bytes.split_first() {
+        Some((&RECORD_VERSION, rest)) => bincode::borrow_decode_from_slice(rest, config())
+            .map(|(value, _)| value)
+            .map_err(|error| damaged(format!("a record cannot be read: {error}"))),
+        Some((version, _)) => Err(damaged(format!("a record has version {version}"))),
+        None => Err(damaged("an empty record")),
+    }
+}
+
+fn parse<T: std::str::FromStr<Err = crate::Problem>>(text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(damaged)
+}
+
+fn damaged(what: impl std::fmt::Display) -> StoreError {
+    StoreError::Damaged(format!("a stored value is wrong: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Observation;
+
+    fn record(full: bool) -> Record {
+        let mut connection = Connection {
+            id: "ma_01jd3k0000abcdefghjkmnpqrs".parse().unwrap(),
+            profile_name: "user-123".parse().unwrap(),
+            domain: "netflix.com".parse().unwrap(),
+            status: Status::NeedsAuth,
+            reauth: Reauth::fresh(),
+            last_auth_check_at: None,
+            post_login_url: None,
+            flow: None,
+            login_url: None,
+            credential: None,
+            proxy_id: None,
+            allowed_domains: AllowedDomains::default(),
+            health_check_interval: HealthCheckInterval::new(3600).unwrap(),
+            health_checks: true,
+            auto_reauth: true,
+            save_credentials: true,
+            record_session: false,
+        };
+        if !full {
+            return Record { connection, idempotency: None };
+        }
+        connection.login_url = Some("https://netflix.com/login".parse().unwrap());
+        connection.credential = Some(Credential::Path {
+            provider: "my-1p".parse().unwrap(),
+            path: "Personal/Netflix".parse().unwrap(),
+        });
+        connection.proxy_id = Some("px".parse().unwrap());
+        connection.allowed_domains =
+            AllowedDomains::new(vec!["*.nflx.example".parse().unwrap()]).unwrap();
+        connection.observe(
+            &Observation::from_json(
+                &Json::parse(
+                    br#"{"status":"AUTHENTICATED","can_reauth":true,"can_reauth_reason":"has_credential",
+                    "last_auth_check_at":"2025-01-15T10:30:00Z","post_login_url":"https://netflix.com/browse",
+                    "flow":{"flow_status":"SUCCESS","flow_type":"LOGIN","flow_step":"COMPLETED",
+                    "mfa_options":[{"type":"sms","label":"Text me","target":"***"}],"hosted_url":null}}"#,
+                )
+                .unwrap(),
+            )
+            .unwrap(),
+        );
+        connection.record_session = true;
+        let idempotency = Idempotency {
+            key: "key-1".parse().unwrap(),
+            fingerprint: Fingerprint(*b"0123456789abcdef"),
+        };
+        Record { connection, idempotency: Some(idempotency) }
+    }
+
+    /// A change of these bytes is a change of the format.
+    #[test]
+    fn a_plain_record_is_these_bytes() {
+        let bytes = encode_record(&record(false)).unwrap();
+        let mut golden = vec![1, 8];
+        golden.extend(b"user-123");
+        golden.push(11);
+        golden.extend(b"netflix.com");
+        golden.extend([0b0111, 251, 0x10, 0x0e, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(bytes, golden);
+    }
+
+    #[test]
+    fn records_are_read_as_they_were_written() {
+        for record in [record(false), record(true)] {
+            let bytes = encode_record(&record).unwrap();
+            assert_eq!(pair_of(&bytes).unwrap(), ("user-123", "netflix.com"));
+            assert_eq!(decode_record(record.connection.id, &bytes).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn a_reason_of_a_later_version_is_kept() {
+        let mut later = record(true);
+        later.connection.reauth.reason = ReauthReason::stored("moon_phase");
+        let read = decode_record(later.connection.id, &encode_record(&later).unwrap()).unwrap();
+        assert_eq!(read.connection.reauth.reason.as_str(), "moon_phase");
+    }
+
+    #[test]
+    fn damage_is_an_error_wherever_it_falls() {
+        let good = record(true);
+        let bytes = encode_record(&good).unwrap();
+        for length in 0..bytes.len() {
+            assert!(
+                decode_record(good.connection.id, &bytes[..length]).is_err(),
+                "cut at {length}"
+            );
+        }
+        for version in [0, 2, 255] {
+            let mut other = bytes.clone();
+            other[0] = version;
+            let error = decode_record(good.connection.id, &other).unwrap_err();
+            assert!(error.to_string().contains(&format!("version {version}")), "{error}");
+        }
+    }
+}

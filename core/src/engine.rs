@@ -1,0 +1,508 @@
+//! The write path as a pure step: operations in, answers and effects out, over a snapshot.
+//!
+//! No threads, no clock, no storage of its own. Every operation reads all it needs before its first effect, so
+//! one that is refused or fails leaves nothing behind, and the ones after it in the batch see those before.
+
+use crate::codec::{self, Record};
+use crate::connection::{Conflict, Connection};
+use crate::disk::Snapshot;
+use crate::id::LastId;
+use crate::query;
+use crate::request::Idempotency;
+use crate::rows::{Effects, Rows};
+use crate::tables::{self, Table};
+use crate::{
+    ChangeKind, ConnectionId, Creation, Edit, Error, Limits, Missing, NewConnection, Observation,
+    Patch, Problem, ProfileName, Proxy, ProxyId, ProxyName, ProxyRef, Reauth, Refusal, Stamp,
+    Status, StoreError, Used, Violation, ViolationCode,
+};
+
+/// Changes of which at least this many are kept.
+pub(crate) const CHANGES_KEPT: u64 = 10_000;
+/// Changes that may pile up beyond those before they are cleared away together.
+const CHANGES_SLACK: u64 = 2_000;
+
+/// What a store knows of itself without looking.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) last_id: LastId,
+    pub(crate) connections: u64,
+    pub(crate) profiles: u64,
+    pub(crate) proxies: u64,
+    /// The number of the last change; 0 before the first.
+    pub(crate) seq: u64,
+    /// The number of the oldest change kept; 0 before the first.
+    pub(crate) oldest_seq: u64,
+    /// Counts the batches that had effects: tells whether one of unknown outcome is there.
+    pub(crate) revision: u64,
+}
+
+/// A create, as it was asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Create {
+    pub(crate) request: NewConnection,
+    pub(crate) idempotency: Option<Idempotency>,
+    /// Whether to answer with the connection that is there, instead of a conflict.
+    pub(crate) ensure: bool,
+    pub(crate) stamp: Stamp,
+}
+
+/// An operation that may write.
+#[derive(Debug, Clone)]
+pub(crate) enum Op {
+    Create(Box<Create>),
+    Update(ConnectionId, Box<Patch>),
+    Record(ConnectionId, Box<Observation>),
+    Delete(ConnectionId),
+    DeleteProfile(ProfileName),
+    RegisterProxy(ProxyId, Option<ProxyName>),
+    RemoveProxy(ProxyId),
+    /// A connection from a dump, with its ID.
+    Restore(Box<Record>),
+    /// A profile from a dump.
+    RestoreProfile(ProfileName),
+}
+
+impl Op {
+    /// About how many bytes the operation writes: what a batch is measured by.
+    pub(crate) fn size_bytes(&self) -> usize {
+        /// Keys, counts and the change, beside what a request says.
+        const FIXED: usize = 256;
+        let text = |text: Option<&str>| text.map_or(0, str::len);
+        let of_settings = match self {
+            Self::Create(create) => {
+                let request = &create.request;
+                let key = create.idempotency.as_ref().map(|kept| kept.key.as_str());
+                text(request.login_url.as_ref().map(AsRef::as_ref))
+                    + request.allowed_domains.as_ref().map_or(0, |list| 2 * size_of_list(list))
+                    + 3 * (request.domain.as_str().len() + request.profile_name.as_str().len())
+                    + text(key)
+            }
+            Self::Update(_, patch) => patch.allowed_domains.as_ref().map_or(0, size_of_list),
+            Self::Restore(record) => size_of_list(&record.connection.allowed_domains),
+            _ => 0,
+        };
+        FIXED + of_settings
+    }
+}
+
+fn size_of_list(list: &crate::AllowedDomains) -> usize {
+    list.as_slice().iter().map(|entry| entry.as_str().len()).sum()
+}
+
+/// The answer to an [`Op`].
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    Creation(Box<Creation>),
+    Connection(Box<Connection>),
+    Proxy(Proxy),
+    Done,
+}
+
+/// How a create stands before it writes anything.
+#[expect(clippy::large_enum_variant, reason = "looked at where it is made, never kept")]
+pub(crate) enum Settled {
+    /// The pair is taken, and this is the answer.
+    Answered(Creation),
+    /// The pair is free, and the request may have it, through this proxy.
+    Free(Option<ProxyId>),
+}
+
+/// Settles a create as far as reading can: replay, then plan floor and references, then conflict.
+pub(crate) fn settle(rows: Rows<'_>, limits: &Limits, create: &Create) -> Result<Settled, Error> {
+    let request = &create.request;
+    let holder = query::pair(rows, &request.profile_name, &request.domain)?;
+    if let (Some(id), Some(sent)) = (holder, &create.idempotency) {
+        let record = query::record(rows, id)?;
+        if let Some(kept) = record.idempotency.filter(|kept| kept.key == sent.key) {
+            return if kept.fingerprint == sent.fingerprint {
+                Ok(Settled::Answered(Creation::Replayed(record.connection)))
+            } else {
+                Err(Refusal::KeyReused(id).into())
+            };
+        }
+    }
+    let mut violations = Vec::new();
+    if let Some(interval) = request.health_check_interval {
+        violations.extend(below_floor(interval, limits));
+    }
+    let mut proxy_id = None;
+    if let Some(proxy) = &request.proxy {
+        match resolve(rows, proxy)? {
+            Ok(id) => proxy_id = Some(id),
+            Err(violation) => violations.push(violation),
+        }
+    }
+    if !violations.is_empty() {
+        return Err(Refusal::Invalid(violations).into());
+    }
+    Ok(match holder {
+        None => Settled::Free(proxy_id),
+        Some(id) if create.ensure => {
+            Settled::Answered(Creation::Existing(query::record(rows, id)?.connection))
+        }
+        Some(existing_id) => Settled::Answered(Creation::Conflict(Conflict { existing_id })),
+    })
+}
+
+fn below_floor(interval: crate::HealthCheckInterval, limits: &Limits) -> Option<Violation> {
+    let plan = limits.plan;
+    let (sent, floor) = (interval.seconds(), plan.floor().seconds());
+    (sent < floor).then(|| {
+        let message = format!("{sent} is below the {plan} plan's floor; send {floor} to 86400");
+        Problem::new(ViolationCode::BelowPlanFloor, message).at("health_check_interval")
+    })
+}
+
+/// The registered proxy that `proxy` names.
+fn resolve(rows: Rows<'_>, proxy: &ProxyRef) -> Result<Result<ProxyId, Violation>, StoreError> {
+    const UNKNOWN: ViolationCode = ViolationCode::UnknownProxy;
+    let (field, problem) = match proxy {
+        ProxyRef::Id(id) => {
+            if query::proxy(rows, id)?.is_some() {
+                return Ok(Ok(id.clone()));
+            }
+            let message = format!("no proxy {:?} is registered; register it first", id.as_str());
+            ("proxy.id", Problem::new(UNKNOWN, message))
+        }
+        ProxyRef::Name(name) => match query::proxies_named(rows, name, 2)?.as_slice() {
+            [id] => return Ok(Ok(id.clone())),
+            [] => {
+                let message =
+                    format!("no proxy named {:?} is registered; register it first", name.as_str());
+                ("proxy.name", Problem::new(UNKNOWN, message))
+            }
+            _ => {
+                let message =
+                    format!("more than one proxy is named {:?}; send an id", name.as_str());
+                ("proxy.name", Problem::new(ViolationCode::AmbiguousProxy, message))
+            }
+        },
+    };
+    Ok(Err(problem.at(field)))
+}
+
+/// One turn of the write path: applies operations in order to a snapshot.
+#[derive(Debug)]
+pub(crate) struct Batch<'a> {
+    snapshot: &'a Snapshot,
+    limits: &'a Limits,
+    state: State,
+    effects: Effects,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot, limits: &'a Limits) -> Self {
+        Self { snapshot, limits, state: snapshot.state.clone(), effects: Effects::default() }
+    }
+
+    /// Applies one operation, seeing all before it.
+    pub(crate) fn apply(&mut self, op: Op) -> Result<Answer, Error> {
+        match op {
+            Op::Create(create) => {
+                self.create(*create).map(|creation| Answer::Creation(Box::new(creation)))
+            }
+            Op::Update(id, patch) => self.update(id, &patch).map(Answer::from),
+            Op::Record(id, seen) => {
+                let record = query::record(self.rows(), id)?;
+                self.modify(record, |connection| connection.observe(&seen)).map(Answer::from)
+            }
+            Op::Delete(id) => self.delete(id),
+            Op::DeleteProfile(name) => self.delete_profile(&name),
+            Op::RegisterProxy(id, name) => self.register_proxy(id, name).map(Answer::Proxy),
+            Op::RemoveProxy(id) => self.remove_proxy(id),
+            Op::Restore(record) => self.restore(&record),
+            Op::RestoreProfile(name) => self.restore_profile(&name),
+        }
+    }
+
+    /// What is to be made durable, and the state that goes with it.
+    pub(crate) fn finish(mut self) -> (Effects, State) {
+        if !self.effects.is_empty() {
+            self.state.revision += 1;
+            self.drop_old_changes();
+        }
+        (self.effects, self.state)
+    }
+
+    fn rows(&self) -> Rows<'_> {
+        Rows::with(self.snapshot, &self.effects)
+    }
+
+    fn create(&mut self, create: Create) -> Result<Creation, Error> {
+        let proxy_id = match settle(self.rows(), self.limits, &create)? {
+            Settled::Answered(creation) => return Ok(creation),
+            Settled::Free(proxy_id) => proxy_id,
+        };
+        if let Some(cap) = self.limits.cap.filter(|&cap| self.state.connections >= cap) {
+            return Err(Refusal::OverCap(cap).into());
+        }
+        let NewConnection { domain, profile_name, settings } = create.request;
+        let mut last_id = self.state.last_id;
+        let connection = Connection {
+            id: last_id.next(create.stamp, &profile_name),
+            profile_name,
+            domain,
+            status: Status::NeedsAuth,
+            reauth: Reauth::fresh(),
+            last_auth_check_at: None,
+            post_login_url: None,
+            flow: None,
+            login_url: settings.login_url,
+            credential: settings.credential,
+            proxy_id,
+            allowed_domains: settings.allowed_domains.unwrap_or_default(),
+            health_check_interval: settings
+                .health_check_interval
+                .unwrap_or_else(|| self.limits.plan.default_interval()),
+            health_checks: settings.health_checks.unwrap_or(true),
+            auto_reauth: settings.auto_reauth.unwrap_or(true),
+            save_credentials: settings.save_credentials.unwrap_or(true),
+            record_session: settings.record_session.unwrap_or(false),
+        };
+        let record = Record { connection, idempotency: create.idempotency };
+        self.insert(&record)?;
+        self.state.last_id = last_id;
+        Ok(Creation::Created(record.connection))
+    }
+
+    /// Puts a new connection into every table. The pair must be free.
+    fn insert(&mut self, record: &Record) -> Result<(), Error> {
+        let connection = &record.connection;
+        let (id, profile, domain) = (connection.id, &connection.profile_name, &connection.domain);
+        let bytes = codec::encode_record(record)?;
+        let of_profile = query::profile(self.rows(), profile)?;
+        let profile_row = codec::encode_count(of_profile.unwrap_or(0) + 1)?;
+        let proxy_row = self.proxy_row(connection.proxy_id.as_ref(), 1)?;
+
+        let effects = &mut self.effects;
+        let id_bytes = id.to_bytes().to_vec();
+        effects.put(Table::Profiles, tables::profile(profile), profile_row);
+        effects.put(Table::Profiles, tables::pair(profile, domain), id_bytes.clone());
+        let in_order = tables::with_id(&tables::profile_order(profile), id);
+        effects.put(Table::Profiles, in_order, Vec::new());
+        let of_domain = tables::with_id(&tables::domain_order(domain), id);
+        effects.put(Table::Domains, of_domain, Vec::new());
+        self.put_proxy(proxy_row);
+        self.change(ChangeKind::Created, id, &bytes);
+        self.effects.put(Table::Connections, id_bytes, bytes);
+        self.state.connections += 1;
+        self.state.profiles += u64::from(of_profile.is_none());
+        Ok(())
+    }
+
+    fn update(&mut self, id: ConnectionId, patch: &Patch) -> Result<Connection, Error> {
+        let record = query::record(self.rows(), id)?;
+        let mut violations = Vec::new();
+        if let Some(interval) = patch.health_check_interval {
+            violations.extend(below_floor(interval, self.limits));
+        }
+        let proxy_id = match &patch.proxy {
+            Edit::Keep => Edit::Keep,
+            Edit::Clear => Edit::Clear,
+            Edit::Set(proxy) => match resolve(self.rows(), proxy)? {
+                Ok(id) => Edit::Set(id),
+                Err(violation) => {
+                    violations.push(violation);
+                    Edit::Keep
+                }
+            },
+        };
+        if !violations.is_empty() {
+            return Err(Refusal::Invalid(violations).into());
+        }
+        self.modify(record, |connection| {
+            patch.login_url.apply(&mut connection.login_url);
+            patch.credential.apply(&mut connection.credential);
+            proxy_id.apply(&mut connection.proxy_id);
+            if let Some(allowed_domains) = &patch.allowed_domains {
+                connection.allowed_domains = allowed_domains.clone();
+            }
+            set(&mut connection.health_check_interval, patch.health_check_interval);
+            set(&mut connection.health_checks, patch.health_checks);
+            set(&mut connection.auto_reauth, patch.auto_reauth);
+            set(&mut connection.save_credentials, patch.save_credentials);
+            set(&mut connection.record_session, patch.record_session);
+        })
+    }
+
+    /// Changes a connection in place; one that ends up as it was is not written and not a change.
+    fn modify(
+        &mut self,
+        mut record: Record,
+        change: impl FnOnce(&mut Connection),
+    ) -> Result<Connection, Error> {
+        let before = record.connection.clone();
+        change(&mut record.connection);
+        if record.connection == before {
+            return Ok(before);
+        }
+        let bytes = codec::encode_record(&record)?;
+        let (old, new) = (&before.proxy_id, &record.connection.proxy_id);
+        if old != new {
+            let leave = self.proxy_row(old.as_ref(), -1)?;
+            let join = self.proxy_row(new.as_ref(), 1)?;
+            self.put_proxy(leave);
+            self.put_proxy(join);
+        }
+        let id = before.id;
+        self.change(ChangeKind::Updated, id, &bytes);
+        self.effects.put(Table::Connections, id.to_bytes().to_vec(), bytes);
+        Ok(record.connection)
+    }
+
+    fn delete(&mut self, id: ConnectionId) -> Result<Answer, Error> {
+        let Connection { profile_name, domain, proxy_id, .. } =
+            query::record(self.rows(), id)?.connection;
+        let of_profile = query::profile(self.rows(), &profile_name)?.unwrap_or(0);
+        let profile_row = codec::encode_count(of_profile.saturating_sub(1))?;
+        let proxy_row = self.proxy_row(proxy_id.as_ref(), -1)?;
+
+        let effects = &mut self.effects;
+        effects.put(Table::Profiles, tables::profile(&profile_name), profile_row);
+        effects.remove(Table::Profiles, tables::pair(&profile_name, &domain));
+        let in_order = tables::with_id(&tables::profile_order(&profile_name), id);
+        effects.remove(Table::Profiles, in_order);
+        let of_domain = tables::with_id(&tables::domain_order(&domain), id);
+        effects.remove(Table::Domains, of_domain);
+        effects.remove(Table::Connections, id.to_bytes().to_vec());
+        self.put_proxy(proxy_row);
+        self.change(ChangeKind::Deleted, id, &[]);
+        self.state.connections = self.state.connections.saturating_sub(1);
+        Ok(Answer::Done)
+    }
+
+    fn delete_profile(&mut self, name: &ProfileName) -> Result<Answer, Error> {
+        match query::profile(self.rows(), name)? {
+            None => Err(Missing::Profile(name.to_string()).into()),
+            Some(0) => {
+                self.effects.remove(Table::Profiles, tables::profile(name));
+                self.state.profiles = self.state.profiles.saturating_sub(1);
+                Ok(Answer::Done)
+            }
+            Some(connections) => {
+                Err(Refusal::InUse(Used::Profile { name: name.clone(), connections }).into())
+            }
+        }
+    }
+
+    fn register_proxy(&mut self, id: ProxyId, name: Option<ProxyName>) -> Result<Proxy, Error> {
+        let before = query::proxy(self.rows(), &id)?;
+        let connections = before.as_ref().map_or(0, |before| before.connections);
+        let proxy = Proxy { id, name, connections };
+        if before.as_ref() == Some(&proxy) {
+            return Ok(proxy);
+        }
+        let row = codec::encode_proxy(connections, proxy.name.as_ref())?;
+        if let Some(old) = before.as_ref().and_then(|before| before.name.as_ref()) {
+            self.effects.remove(Table::Proxies, tables::named_proxy(old, &proxy.id));
+        }
+        if let Some(name) = &proxy.name {
+            self.effects.put(Table::Proxies, tables::named_proxy(name, &proxy.id), Vec::new());
+        }
+        self.effects.put(Table::Proxies, tables::proxy(&proxy.id), row);
+        self.state.proxies += u64::from(before.is_none());
+        Ok(proxy)
+    }
+
+    fn remove_proxy(&mut self, id: ProxyId) -> Result<Answer, Error> {
+        let Some(proxy) = query::proxy(self.rows(), &id)? else {
+            return Err(Missing::Proxy(id.to_string()).into());
+        };
+        if proxy.connections > 0 {
+            let connections = proxy.connections;
+            return Err(Refusal::InUse(Used::Proxy { id, connections }).into());
+        }
+        if let Some(name) = &proxy.name {
+            self.effects.remove(Table::Proxies, tables::named_proxy(name, &id));
+        }
+        self.effects.remove(Table::Proxies, tables::proxy(&id));
+        self.state.proxies = self.state.proxies.saturating_sub(1);
+        Ok(Answer::Done)
+    }
+
+    /// Puts back a connection from a dump, if nothing that is there contradicts it.
+    fn restore(&mut self, record: &Record) -> Result<Answer, Error> {
+        let connection = &record.connection;
+        let problem = |field: &str, message: &str| {
+            Err(Error::from(Refusal::from(Problem::value(message).at(field))))
+        };
+        if connection.id.route() != connection.profile_name.route() {
+            return problem("id", "does not belong to this profile");
+        }
+        if query::record_bytes(self.rows(), connection.id, |_| ())?.is_some() {
+            return problem("id", "is there twice");
+        }
+        if query::pair(self.rows(), &connection.profile_name, &connection.domain)?.is_some() {
+            return problem("domain", "is there twice for this profile");
+        }
+        if let Some(proxy_id) = &connection.proxy_id
+            && query::proxy(self.rows(), proxy_id)?.is_none()
+        {
+            return problem("proxy", "is not among the proxies before it");
+        }
+        self.insert(record)?;
+        self.state.last_id.raise_to(connection.id);
+        Ok(Answer::Done)
+    }
+
+    fn restore_profile(&mut self, name: &ProfileName) -> Result<Answer, Error> {
+        if query::profile(self.rows(), name)?.is_none() {
+            self.effects.put(Table::Profiles, tables::profile(name), codec::encode_count(0)?);
+            self.state.profiles += 1;
+        }
+        Ok(Answer::Done)
+    }
+
+    /// The row of a proxy whose number of connections changes by `by`, to be put by [`put_proxy`](Self::put_proxy).
+    fn proxy_row(&self, id: Option<&ProxyId>, by: i64) -> Result<Option<Row>, StoreError> {
+        let Some(id) = id else { return Ok(None) };
+        let proxy = query::proxy(self.rows(), id)?
+            .ok_or_else(|| StoreError::damaged("a connection's proxy is missing"))?;
+        let connections = proxy.connections.saturating_add_signed(by);
+        let row = codec::encode_proxy(connections, proxy.name.as_ref())?;
+        Ok(Some((tables::proxy(id), row)))
+    }
+
+    fn put_proxy(&mut self, row: Option<Row>) {
+        if let Some((key, value)) = row {
+            self.effects.put(Table::Proxies, key, value);
+        }
+    }
+
+    fn change(&mut self, kind: ChangeKind, id: ConnectionId, record: &[u8]) {
+        self.state.seq += 1;
+        let row = [&[kind.to_byte()], id.to_bytes().as_slice(), record].concat();
+        self.effects.put(Table::Changes, tables::change(self.state.seq), row);
+        if self.state.oldest_seq == 0 {
+            self.state.oldest_seq = 1;
+        }
+    }
+
+    fn drop_old_changes(&mut self) {
+        let kept = self.state.seq.saturating_sub(self.state.oldest_seq) + 1;
+        if kept <= CHANGES_KEPT + CHANGES_SLACK {
+            return;
+        }
+        let oldest = self.state.seq - CHANGES_KEPT + 1;
+        for seq in self.state.oldest_seq..oldest {
+            self.effects.remove(Table::Changes, tables::change(seq));
+        }
+        self.state.oldest_seq = oldest;
+    }
+}
+
+/// A key and its value.
+type Row = (Vec<u8>, Vec<u8>);
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+impl From<Connection> for Answer {
+    fn from(connection: Connection) -> Self {
+        Self::Connection(Box::new(connection))
+    }
+}

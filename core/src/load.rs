@@ -1,0 +1,95 @@
+//! Fills an empty store from the lines of a dump: all of them, or none.
+
+use crate::disk::Disk;
+use crate::dump;
+use crate::engine::{Batch, Op};
+use crate::live::{BULK_BYTES, BULK_ROWS, Live, Published};
+use crate::{Error, Problem, Refusal, StoreError, Used, ViolationCode};
+use std::sync::Arc;
+
+/// Loads `lines` while nobody else writes; returns the number of connections.
+///
+/// The batches on the way are durable but not published, and the store says that it is loading: neither a reader
+/// nor whoever opens it after a crash ever sees a part.
+pub(crate) fn load(
+    live: &Live,
+    lines: impl Iterator<Item = Result<String, StoreError>>,
+) -> Result<u64, Error> {
+    live.alone(|| {
+        let mut writer = live.writer()?;
+        let state = live.reopened()?.state.clone();
+        let disk = writer.as_ref().ok_or(StoreError::Closed)?;
+        if (state.connections, state.profiles, state.proxies) != (0, 0, 0) {
+            return Err(Refusal::InUse(Used::Store).into());
+        }
+        disk.set_loading(Some(&state))?;
+        let loaded = load_lines(live, disk, lines);
+        let settled = match &loaded {
+            Ok(_) => disk.set_loading(None),
+            Err(_) => disk.undo_loading(),
+        };
+        match settled.and_then(|()| disk.snapshot()) {
+            Ok(snapshot) => {
+                live.publish(Published::Open(Arc::new(snapshot)));
+                loaded
+            }
+            Err(error) => {
+                live.recover(&mut writer);
+                Err(error.into())
+            }
+        }
+    })?
+}
+
+fn load_lines(
+    live: &Live,
+    disk: &Disk,
+    lines: impl Iterator<Item = Result<String, StoreError>>,
+) -> Result<u64, Error> {
+    let mut lines = (1..).zip(lines).peekable();
+    let Some((_, header)) = lines.next() else {
+        let message = "the dump is empty; send one that begins with its format";
+        let problem = Problem::new(ViolationCode::InvalidBody, message);
+        return Err(Refusal::from(problem.at("")).into());
+    };
+    dump::read_header(&header?).map_err(|refusal| at_line(refusal, 1))?;
+    let mut connections = 0;
+    while lines.peek().is_some() {
+        let snapshot = disk.snapshot()?;
+        let mut batch = Batch::new(&snapshot, &live.options.limits);
+        let mut bytes = 0;
+        for (number, text) in lines.by_ref().take(BULK_ROWS) {
+            let text = text?;
+            bytes += text.len();
+            let op = dump::read_line(&text).map_err(|refusal| at_line(refusal, number))?;
+            connections += u64::from(matches!(op, Op::Restore(_)));
+            batch.apply(op).map_err(|error| match error {
+                Error::Refused(refusal) => at_line(refusal, number).into(),
+                failed @ Error::Failed(_) => failed,
+            })?;
+            if bytes > BULK_BYTES {
+                break;
+            }
+        }
+        let (effects, state) = batch.finish();
+        disk.commit(&effects, &state)?;
+    }
+    Ok(connections)
+}
+
+/// The same refusal, of a line of the dump.
+fn at_line(refusal: Refusal, number: usize) -> Refusal {
+    match refusal {
+        Refusal::Invalid(mut violations) => {
+            for violation in &mut violations {
+                violation.field = if violation.field.is_empty() {
+                    format!("line {number}")
+                } else {
+                    format!("line {number}, {}", violation.field)
+                };
+            }
+            Refusal::Invalid(violations)
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,89 @@
+//! [`Options`], how a store is opened, and [`CreateOptions`], how a create treats what was there before.
+
+use crate::commit::Bounds;
+use crate::{IdempotencyKey, Limits, Plan, Stamps};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a store is opened: what its project may do, how much memory it takes, where time and randomness come from.
+#[derive(Clone)]
+pub struct Options {
+    pub(crate) limits: Limits,
+    pub(crate) cache_bytes: usize,
+    pub(crate) queue: Bounds,
+    pub(crate) stamps: Arc<dyn Stamps>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Options")
+            .field("limits", &self.limits)
+            .field("cache_bytes", &self.cache_bytes)
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+impl Default for Options {
+    fn default() -> Self {
+        Self::with_stamps(crate::SystemStamps)
+    }
+}
+
+impl Options {
+    /// The enterprise plan, no cap, 32 MiB of cache; stamps from the system's clock and random numbers.
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with stamps from elsewhere: for hosts that hand over time and randomness, and for tests.
+    pub fn with_stamps(stamps: impl Stamps + 'static) -> Self {
+        Self {
+            limits: Limits::default(),
+            cache_bytes: 32 << 20,
+            queue: Bounds { jobs: 4096, wait: Duration::from_secs(5) },
+            stamps: Arc::new(stamps),
+        }
+    }
+
+    /// Sets the project's plan.
+    #[must_use]
+    pub fn plan(mut self, plan: Plan) -> Self {
+        self.limits.plan = plan;
+        self
+    }
+
+    /// Sets the most connections that the project may have; `None` for no cap.
+    #[must_use]
+    pub fn cap(mut self, cap: Option<u64>) -> Self {
+        self.limits.cap = cap;
+        self
+    }
+
+    /// Sets the bytes of memory in which pages of the store are kept.
+    #[must_use]
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
+
+    /// Sets how many writes may wait for a commit, and how long one waits for a place among them before it
+    /// fails with [`StoreError::Busy`].
+    #[must_use]
+    pub fn queue(mut self, writes: usize, wait: Duration) -> Self {
+        self.queue = Bounds { jobs: writes.max(1), wait };
+        self
+    }
+}
+
+/// How a create treats a request that was sent before, and a pair that is taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CreateOptions {
+    /// Under this key the same request may be sent again: it is answered with the connection that it made.
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// Whether to answer with the connection that holds the pair, instead of a conflict.
+    pub ensure: bool,
+}

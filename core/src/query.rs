@@ -1,0 +1,344 @@
+//! Everything that is read, as functions over [`Rows`]: by key, or in pages from an index.
+
+use crate::codec::{self, Record};
+use crate::page::{List, ListQuery, Page, PageQuery};
+use crate::rows::{Order, Rows, Scan, after_prefix};
+use crate::tables::{self, ProfileKey, Table};
+use crate::{
+    Change, ChangeKind, Changes, Connection, ConnectionId, Cursor, Domain, Error, Missing, Problem,
+    Profile, ProfileName, Proxy, ProxyId, ProxyName, Refusal, StoreError,
+};
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+/// The ID of the connection that holds the pair.
+pub(crate) fn pair(
+    rows: Rows<'_>,
+    profile: &ProfileName,
+    domain: &Domain,
+) -> Result<Option<ConnectionId>, StoreError> {
+    rows.read(Table::Profiles, &tables::pair(profile, domain), tables::trailing_id)
+}
+
+/// What `read` makes of a connection's record.
+pub(crate) fn record_bytes<T>(
+    rows: Rows<'_>,
+    id: ConnectionId,
+    read: impl FnOnce(&[u8]) -> T,
+) -> Result<Option<T>, StoreError> {
+    rows.get(Table::Connections, &id.to_bytes(), read)
+}
+
+/// The record of a connection, if there is one.
+pub(crate) fn find_record(rows: Rows<'_>, id: ConnectionId) -> Result<Option<Record>, StoreError> {
+    record_bytes(rows, id, |bytes| codec::decode_record(id, bytes))?.transpose()
+}
+
+/// The record of a connection; refused where there is none.
+pub(crate) fn record(rows: Rows<'_>, id: ConnectionId) -> Result<Record, Error> {
+    find_record(rows, id)?.ok_or_else(|| Missing::Connection(id.to_string()).into())
+}
+
+/// The connection of an index entry, which must be there.
+fn indexed(rows: Rows<'_>, id: ConnectionId) -> Result<Connection, StoreError> {
+    find_record(rows, id)?
+        .map(|record| record.connection)
+        .ok_or_else(|| StoreError::damaged(format!("an index names {id}, which is not there")))
+}
+
+/// How many connections a profile has, if it exists.
+pub(crate) fn profile(rows: Rows<'_>, name: &ProfileName) -> Result<Option<u64>, StoreError> {
+    rows.read(Table::Profiles, &tables::profile(name), codec::decode_count)
+}
+
+/// A registered proxy.
+pub(crate) fn proxy(rows: Rows<'_>, id: &ProxyId) -> Result<Option<Proxy>, StoreError> {
+    let row = rows.read(Table::Proxies, &tables::proxy(id), codec::decode_proxy)?;
+    Ok(row.map(|(connections, name)| Proxy { id: id.clone(), name, connections }))
+}
+
+/// Up to `most` proxies that carry the name.
+pub(crate) fn proxies_named(
+    rows: Rows<'_>,
+    name: &ProxyName,
+    most: usize,
+) -> Result<Vec<ProxyId>, StoreError> {
+    let prefix = tables::proxy_name(name);
+    let mut scan = rows.scan_prefix(Table::Proxies, &prefix, Order::Rising)?;
+    let mut ids = Vec::new();
+    while ids.len() < most
+        && let Some(id) = scan.next(|key, _| tables::named_proxy_id(key, name))?
+    {
+        ids.push(id);
+    }
+    Ok(ids)
+}
+
+/// A page of connections, newest first.
+pub(crate) fn list(rows: Rows<'_>, query: &ListQuery) -> Result<Page<Connection>, Error> {
+    let before = Cursor::position(query.page.cursor.as_ref(), List::Connections)?;
+    // One more than asked for tells whether there is another page.
+    let wanted = query.page.limit.items() + 1;
+    let ids = matching_ids(rows, query, before, wanted)?;
+    let mut items = Vec::with_capacity(ids.len().min(wanted - 1));
+    for &id in ids.iter().take(wanted - 1) {
+        items.push(indexed(rows, id)?);
+    }
+    let last = items.last().filter(|_| ids.len() == wanted);
+    let next_cursor = last.map(|last| Cursor::after(List::Connections, &last.id));
+    Ok(Page { items, next_cursor })
+}
+
+fn matching_ids(
+    rows: Rows<'_>,
+    query: &ListQuery,
+    before: Option<ConnectionId>,
+    wanted: usize,
+) -> Result<Vec<ConnectionId>, StoreError> {
+    let filter = Filter { text: query.query.as_deref().filter(|text| !text.is_empty()) };
+    match (&query.profile_name, &query.domain, filter.text) {
+        (Some(profile), Some(domain), _) => {
+            let id = pair(rows, profile, domain)?.filter(|&id| before.is_none_or(|at| id < at));
+            match id {
+                Some(id) if filter.matches(rows, id)? => Ok(vec![id]),
+                _ => Ok(Vec::new()),
+            }
+        }
+        (Some(profile), None, _) => {
+            let prefix = tables::profile_order(profile);
+            Ids::below(rows, Table::Profiles, &prefix, before)?.take(rows, &filter, wanted)
+        }
+        (None, Some(domain), _) => {
+            let prefix = tables::domain_order(domain);
+            Ids::below(rows, Table::Domains, &prefix, before)?.take(rows, &filter, wanted)
+        }
+        (None, None, None) => {
+            Ids::below(rows, Table::Connections, &[], before)?.take(rows, &filter, wanted)
+        }
+        (None, None, Some(text)) => search(rows, text, &filter, before, wanted),
+    }
+}
+
+/// The IDs, newest first, that keys with one prefix end in.
+struct Ids<'a>(Scan<'a>);
+
+impl<'a> Ids<'a> {
+    fn below(
+        rows: Rows<'a>,
+        table: Table,
+        prefix: &[u8],
+        before: Option<ConnectionId>,
+    ) -> Result<Self, StoreError> {
+        let from = Bound::Included(prefix);
+        let end = match before {
+            Some(id) => Some(tables::with_id(prefix, id)),
+            None => after_prefix(prefix),
+        };
+        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        Ok(Self(rows.scan(table, from, to, Order::Falling)?))
+    }
+
+    fn next(&mut self) -> Result<Option<ConnectionId>, StoreError> {
+        self.0.next(|key, _| tables::trailing_id(key))
+    }
+
+    fn take(
+        mut self,
+        rows: Rows<'_>,
+        filter: &Filter<'_>,
+        wanted: usize,
+    ) -> Result<Vec<ConnectionId>, StoreError> {
+        let mut ids = Vec::new();
+        while ids.len() < wanted
+            && let Some(id) = self.next()?
+        {
+            if filter.matches(rows, id)? {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+}
+
+/// The `query` of a list: an ID, or what a domain or a profile name begins with.
+struct Filter<'a> {
+    text: Option<&'a str>,
+}
+
+impl Filter<'_> {
+    fn matches(&self, rows: Rows<'_>, id: ConnectionId) -> Result<bool, StoreError> {
+        let Some(text) = self.text else { return Ok(true) };
+        let found = record_bytes(rows, id, |bytes| finds(text, id, bytes))?;
+        found.transpose().map(|found| found.unwrap_or(false))
+    }
+}
+
+/// Whether `text` is the connection's ID, or its profile name or domain begins with it.
+fn finds(text: &str, id: ConnectionId, bytes: &[u8]) -> Result<bool, StoreError> {
+    let (profile, domain) = codec::pair_of(bytes)?;
+    let head = domain.as_bytes().get(..text.len());
+    Ok(profile.starts_with(text)
+        || head.is_some_and(|head| head.eq_ignore_ascii_case(text.as_bytes()))
+        || text.parse() == Ok(id))
+}
+
+/// The newest connections that `text` finds, at the cost of the cheaper of two ways.
+///
+/// Either all index entries that begin with `text` are gathered and the newest kept, or all connections are
+/// walked newest first and those that match kept. The first is cheap where few match, the second where many
+/// do; taking a step of each in turn costs at most twice the cheaper, without statistics to keep.
+fn search(
+    rows: Rows<'_>,
+    text: &str,
+    filter: &Filter<'_>,
+    before: Option<ConnectionId>,
+    wanted: usize,
+) -> Result<Vec<ConnectionId>, StoreError> {
+    let lower = text.to_ascii_lowercase();
+    let mut profiles = rows.scan_prefix(Table::Profiles, text.as_bytes(), Order::Rising)?;
+    let mut domains = rows.scan_prefix(Table::Domains, lower.as_bytes(), Order::Rising)?;
+    let mut newest = Newest { ids: BTreeSet::new(), before, wanted };
+    if let Ok(id) = text.parse()
+        && record_bytes(rows, id, |_| ())?.is_some()
+    {
+        newest.add(id);
+    }
+    let mut walk = Ids::below(rows, Table::Connections, &[], before)?;
+    let mut walked = Vec::new();
+    loop {
+        let of_profile = profiles.next(|key, _| {
+            ProfileKey::read(key).map(|key| match key {
+                ProfileKey::InOrder(_, id) => Some(id),
+                ProfileKey::Profile(_) | ProfileKey::Pair(..) => None,
+            })
+        })?;
+        let of_domain = domains.next(|key, _| tables::trailing_id(key))?;
+        if of_profile.is_none() && of_domain.is_none() {
+            return Ok(newest.ids.into_iter().rev().collect());
+        }
+        for id in of_profile.flatten().into_iter().chain(of_domain) {
+            newest.add(id);
+        }
+        match walk.next()? {
+            Some(id) if filter.matches(rows, id)? => walked.push(id),
+            Some(_) => continue,
+            None => return Ok(walked),
+        }
+        if walked.len() == wanted {
+            return Ok(walked);
+        }
+    }
+}
+
+/// The newest `wanted` of the IDs added, older than `before`.
+struct Newest {
+    ids: BTreeSet<ConnectionId>,
+    before: Option<ConnectionId>,
+    wanted: usize,
+}
+
+impl Newest {
+    fn add(&mut self, id: ConnectionId) {
+        if self.before.is_none_or(|before| id < before) {
+            self.ids.insert(id);
+            if self.ids.len() > self.wanted {
+                self.ids.pop_first();
+            }
+        }
+    }
+}
+
+/// A page of profiles, by name.
+pub(crate) fn profiles(rows: Rows<'_>, query: &PageQuery) -> Result<Page<Profile>, Error> {
+    let after: Option<ProfileName> = Cursor::position(query.cursor.as_ref(), List::Profiles)?;
+    let mut from = after.map_or_else(Vec::new, |name| tables::after_profile(name.as_str()));
+    let mut items: Vec<Profile> = Vec::new();
+    loop {
+        let mut scan = rows.scan(
+            Table::Profiles,
+            Bound::Included(from.as_slice()),
+            Bound::Unbounded,
+            Order::Rising,
+        )?;
+        // Every profile's own row stands first; the next one begins after all that belongs to it.
+        let found = scan.next(|key, value| match ProfileKey::read(key)? {
+            ProfileKey::Profile(name) => {
+                let connections = codec::decode_count(value)?;
+                let name = name.parse().map_err(|_| StoreError::damaged("a profile's name"))?;
+                Ok(Profile { name, connections })
+            }
+            _ => Err(StoreError::damaged("a profile without a row of its own")),
+        })?;
+        let Some(found) = found else { return Ok(Page { items, next_cursor: None }) };
+        if items.len() == query.limit.items() {
+            let next_cursor = items.last().map(|last| Cursor::after(List::Profiles, &last.name));
+            return Ok(Page { items, next_cursor });
+        }
+        from = tables::after_profile(found.name.as_str());
+        items.push(found);
+    }
+}
+
+/// A page of proxies, by ID.
+pub(crate) fn proxies(rows: Rows<'_>, query: &PageQuery) -> Result<Page<Proxy>, Error> {
+    let after: Option<ProxyId> = Cursor::position(query.cursor.as_ref(), List::Proxies)?;
+    let from = after.map(|id| tables::proxy(&id));
+    let from = from.as_deref().map_or(Bound::Included(tables::ALL_PROXIES), Bound::Excluded);
+    let end = after_prefix(tables::ALL_PROXIES);
+    let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+    let mut scan = rows.scan(Table::Proxies, from, to, Order::Rising)?;
+    let mut items: Vec<Proxy> = Vec::new();
+    loop {
+        let found = scan.next(|key, value| {
+            let (connections, name) = codec::decode_proxy(value)?;
+            Ok(Proxy { id: tables::proxy_id(key)?, name, connections })
+        })?;
+        let Some(found) = found else { return Ok(Page { items, next_cursor: None }) };
+        if items.len() == query.limit.items() {
+            let next_cursor = items.last().map(|last| Cursor::after(List::Proxies, &last.id));
+            return Ok(Page { items, next_cursor });
+        }
+        items.push(found);
+    }
+}
+
+/// The changes after number `seq`, at most `most`, in commit order.
+pub(crate) fn changes_since(rows: Rows<'_>, seq: u64, most: usize) -> Result<Changes, Error> {
+    let state = rows.state();
+    if seq > state.seq {
+        let message = format!("{seq} is ahead of the last change; send 0 to {}", state.seq);
+        return Err(Refusal::from(Problem::value(message).at("since")).into());
+    }
+    if seq + 1 < state.oldest_seq {
+        return Ok(Changes::TooOld { oldest: state.oldest_seq });
+    }
+    let from = tables::change(seq);
+    let mut scan = rows.scan(
+        Table::Changes,
+        Bound::Excluded(from.as_slice()),
+        Bound::Unbounded,
+        Order::Rising,
+    )?;
+    let mut changes = Vec::new();
+    while changes.len() < most
+        && let Some(change) = scan.next(read_change)?
+    {
+        changes.push(change);
+    }
+    Ok(Changes::Since(changes))
+}
+
+fn read_change(key: &[u8], value: &[u8]) -> Result<Change, StoreError> {
+    let malformed = || StoreError::damaged("a change is malformed");
+    let (&kind, rest) = value.split_first().ok_or_else(malformed)?;
+    let (id, record) = rest.split_first_chunk::<16>().ok_or_else(malformed)?;
+    let id = ConnectionId::from_bytes(id).ok_or_else(malformed)?;
+    let kind = ChangeKind::from_byte(kind).ok_or_else(malformed)?;
+    let connection = match kind {
+        ChangeKind::Deleted => None,
+        ChangeKind::Created | ChangeKind::Updated => {
+            Some(codec::decode_record(id, record)?.connection)
+        }
+    };
+    Ok(Change { seq: tables::change_seq(key)?, kind, id, connection })
+}

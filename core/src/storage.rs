@@ -1,0 +1,160 @@
+//! [`Storage`], where a store keeps its bytes, and [`MemoryStorage`]. Files are in `file.rs`.
+
+use crate::StoreError;
+use redb::{BackendError, StorageBackend};
+use std::fmt::Debug;
+use std::io;
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Where a store keeps its bytes: a file, memory, or whatever the host offers.
+///
+/// A storage is opened when the store is, and again whenever the store must recover from a failure of it.
+pub trait Storage: Debug + Send + Sync {
+    /// Opens the storage. The bytes written and synced before must be there; zero bytes make a new store.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::InUse`] where somebody else has it open, or whatever the host reports.
+    fn open(&self) -> Result<Box<dyn StorageBackend>, StoreError>;
+
+    /// How commits are made safe here.
+    fn commit_mode(&self) -> CommitMode {
+        CommitMode::QuickRepair
+    }
+}
+
+/// How a commit is made safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitMode {
+    /// Two syncs a commit, and an unclean end costs nothing at the next open. For storages whose sync can be
+    /// trusted: if it lies, the file can be lost.
+    QuickRepair,
+    /// One sync a commit, and after an unclean end the next open reads the whole file. A sync that lies costs
+    /// the last commit at most.
+    OnePhase,
+}
+
+/// Bytes in memory, gone with the last clone.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStorage {
+    bytes: Arc<RwLock<Vec<u8>>>,
+}
+
+impl MemoryStorage {
+    /// A copy of the bytes: once its store is closed, a store file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.bytes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl From<Vec<u8>> for MemoryStorage {
+    /// A storage that begins with these bytes.
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes: Arc::new(RwLock::new(bytes)) }
+    }
+}
+
+impl Storage for MemoryStorage {
+    fn open(&self) -> Result<Box<dyn StorageBackend>, StoreError> {
+        Ok(Box::new(self.clone()))
+    }
+
+    fn commit_mode(&self) -> CommitMode {
+        CommitMode::OnePhase
+    }
+}
+
+fn out_of_range() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "beyond the end of the storage")
+}
+
+impl StorageBackend for MemoryStorage {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.bytes.read().unwrap_or_else(PoisonError::into_inner).len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let bytes = self.bytes.read().unwrap_or_else(PoisonError::into_inner);
+        let start = usize::try_from(offset).map_err(|_| out_of_range())?;
+        let end = start.checked_add(out.len()).ok_or_else(out_of_range)?;
+        out.copy_from_slice(bytes.get(start..end).ok_or_else(out_of_range)?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).map_err(|_| out_of_range())?;
+        self.bytes.write().unwrap_or_else(PoisonError::into_inner).resize(len, 0);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut bytes = self.bytes.write().unwrap_or_else(PoisonError::into_inner);
+        let start = usize::try_from(offset).map_err(|_| out_of_range())?;
+        let end = start.checked_add(data.len()).ok_or_else(out_of_range)?;
+        bytes.get_mut(start..end).ok_or_else(out_of_range)?.copy_from_slice(data);
+        Ok(())
+    }
+}
+
+/// A backend behind a pointer, as one; locks included.
+#[derive(Debug)]
+pub(crate) struct Boxed(pub(crate) Box<dyn StorageBackend>);
+
+impl StorageBackend for Boxed {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.0.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.0.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.query_lock_range(start, end)
+    }
+}

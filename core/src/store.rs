@@ -1,0 +1,449 @@
+//! [`Store`], the registry itself: who may call what, and what happens when the storage fails.
+
+use crate::check::{self, CheckReport};
+use crate::disk::Disk;
+use crate::dump::Dump;
+use crate::engine::{Answer, Op, Settled, State, settle};
+use crate::live::{Bulk, Live, Published, mismatched};
+use crate::load;
+use crate::query;
+use crate::storage::Storage;
+use crate::{
+    Changes, Connection, ConnectionId, CreateOptions, Creation, Domain, Error, ListQuery,
+    NewConnection, Observation, Options, Page, PageQuery, Patch, Profile, ProfileName, Proxy,
+    ProxyId, ProxyName, Refusal, StoreError, Subscription, Used,
+};
+use std::sync::Arc;
+
+/// A registry of auth connections: one project, one file.
+///
+/// A `Store` is a handle, cheap to clone; any number of threads may use one. Reads never wait for
+/// writes, and see only what is durable. A write returns when it is durable; writes that arrive
+/// during a commit share the next one. Every operation either happens wholly or not at all.
+///
+/// If the storage fails, the store reopens it before it answers again; what could not be written is
+/// an error to those who asked for it. The last handle to go closes the store; [`close`](Self::close)
+/// does so at once and reports errors.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(crate) live: Arc<Live>,
+}
+
+/// Opening and closing.
+impl Store {
+    /// Opens the store at `path`, made there if nothing is.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::InUse`] at once where another process or handle has it open; a foreign, empty, damaged or
+    /// newer file is an error each and stays as it is.
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    pub fn open(path: impl AsRef<std::path::Path>) -> Result<Self, StoreError> {
+        Self::open_with(crate::FileStorage::new(path.as_ref()), Options::new())
+    }
+
+    /// Opens the store at `path` for reading: on read-only media too, and beside other readers.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); [`StoreError::Damaged`] also where it was not closed cleanly and has to be
+    /// opened for writing first. Every write fails with [`StoreError::ReadOnly`].
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    pub fn open_read_only(
+        path: impl AsRef<std::path::Path>,
+        options: Options,
+    ) -> Result<Self, StoreError> {
+        let storage = crate::FileStorage::read_only(path.as_ref());
+        let disk = Disk::open_read_only(&storage, options.cache_bytes)?;
+        Self::start(Box::new(storage), options, disk)
+    }
+
+    /// Opens a store in memory, gone with its last handle.
+    ///
+    /// # Errors
+    ///
+    /// None that can be foreseen.
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Self::open_with(crate::MemoryStorage::default(), Options::new())
+    }
+
+    /// Opens the store in `storage`, made there if it is empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        storage: impl Storage + 'static,
+        options: Options,
+    ) -> Result<Self, StoreError> {
+        let disk = Disk::open(&storage, options.cache_bytes)?;
+        Self::start(Box::new(storage), options, disk)
+    }
+
+    fn start(storage: Box<dyn Storage>, options: Options, disk: Disk) -> Result<Self, StoreError> {
+        Ok(Self { live: Arc::new(Live::start(storage, options, disk)?) })
+    }
+
+    /// Closes the store for every handle, after the writes that are already waiting.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the storage reports. What was acknowledged is durable all the same.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.live.close()
+    }
+}
+
+/// Connections.
+impl Store {
+    /// Creates a connection, or says who holds the pair.
+    ///
+    /// One commit, shared with whoever writes at the same time; a conflict costs two look-ups and never waits
+    /// for a writer.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Invalid`] for an interval below the plan's floor and a proxy that is not registered,
+    /// [`Refusal::OverCap`]; or a [`StoreError`].
+    ///
+    /// ```
+    /// use connectory::{Creation, NewConnection, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let request = || -> Result<_, connectory::Problem> {
+    ///     Ok(NewConnection::new("netflix.com".parse()?, "user-123".parse()?))
+    /// };
+    /// let Creation::Created(connection) = store.create(request()?)? else { panic!("it is new") };
+    /// let Creation::Conflict(conflict) = store.create(request()?)? else { panic!("it is taken") };
+    /// assert_eq!(conflict.existing_id, connection.id);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create(&self, request: NewConnection) -> Result<Creation, Error> {
+        self.create_with(request, CreateOptions::default())
+    }
+
+    /// Creates a connection, or returns the one that holds the pair.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create). Where the pair is taken nothing is written and no cap applies.
+    pub fn ensure(&self, request: NewConnection) -> Result<Creation, Error> {
+        self.create_with(request, CreateOptions { ensure: true, ..CreateOptions::default() })
+    }
+
+    /// Creates a connection as `options` say.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create); [`Refusal::KeyReused`] where the idempotency key made this pair's connection
+    /// from another request.
+    pub fn create_with(
+        &self,
+        request: NewConnection,
+        options: CreateOptions,
+    ) -> Result<Creation, Error> {
+        let create = self.live.stamped(request, options);
+        let limits = &self.live.options.limits;
+        // A pair that is taken is answered by readers alone.
+        if let Settled::Answered(creation) = self.live.read(|rows| settle(rows, limits, &create))? {
+            return Ok(creation);
+        }
+        match self.live.write(Op::Create(Box::new(create)))? {
+            Answer::Creation(creation) => Ok(*creation),
+            _ => Err(mismatched()),
+        }
+    }
+
+    /// Creates any number of connections; later ones see earlier ones. Answers in order.
+    ///
+    /// Not atomic as a whole: committed in batches of at most 10 000 rows or 4 MiB, so an interruption leaves
+    /// a prefix.
+    pub fn create_many(
+        &self,
+        requests: impl IntoIterator<Item = NewConnection>,
+    ) -> Vec<Result<Creation, Error>> {
+        let requests = requests.into_iter();
+        self.create_many_with(requests.map(|request| (request, CreateOptions::default())))
+    }
+
+    /// As [`create_many`](Self::create_many), each with options of its own.
+    pub fn create_many_with(
+        &self,
+        requests: impl IntoIterator<Item = (NewConnection, CreateOptions)>,
+    ) -> Vec<Result<Creation, Error>> {
+        let mut creations = Vec::new();
+        let mut bulk = Bulk::default();
+        for (request, options) in requests {
+            let op = Op::Create(Box::new(self.live.stamped(request, options)));
+            if bulk.is_full_for(&op) {
+                creations.extend(self.live.create_bulk(std::mem::take(&mut bulk)));
+            }
+            bulk.push(op);
+        }
+        creations.extend(self.live.create_bulk(bulk));
+        creations
+    }
+
+    /// The connection with this ID.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`]; an unknown ID is `None`.
+    pub fn get(&self, id: ConnectionId) -> Result<Option<Connection>, Error> {
+        self.live.read(|rows| Ok(query::find_record(rows, id)?.map(|record| record.connection)))
+    }
+
+    /// The connection of this pair.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`]; a free pair is `None`.
+    pub fn find(
+        &self,
+        profile: &ProfileName,
+        domain: &Domain,
+    ) -> Result<Option<Connection>, Error> {
+        self.live.read(|rows| {
+            let Some(id) = query::pair(rows, profile, domain)? else { return Ok(None) };
+            Ok(query::find_record(rows, id)?.map(|record| record.connection))
+        })
+    }
+
+    /// A page of connections, newest first, all or those that match.
+    ///
+    /// A page costs as much as it is long, wherever it begins; with `query`, as much as the cheaper of
+    /// gathering all that match and walking to the last one on the page. A cursor stays good whatever is written
+    /// meanwhile: nothing is listed twice, and nothing that was there throughout is missed.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Invalid`] for a cursor of another list, or a [`StoreError`].
+    pub fn list(&self, query: &ListQuery) -> Result<Page<Connection>, Error> {
+        self.live.read(|rows| query::list(rows, query))
+    }
+
+    /// Changes what `patch` names and returns the connection as it stands then.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotFound`]; [`Refusal::Invalid`] for an interval below the plan's floor and a proxy that is
+    /// not registered; or a [`StoreError`].
+    pub fn update(&self, id: ConnectionId, patch: Patch) -> Result<Connection, Error> {
+        self.live.write_connection(Op::Update(id, Box::new(patch)))
+    }
+
+    /// Writes down what a login driver saw and returns the connection as it stands then.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotFound`], or a [`StoreError`].
+    pub fn record(&self, id: ConnectionId, seen: Observation) -> Result<Connection, Error> {
+        self.live.write_connection(Op::Record(id, Box::new(seen)))
+    }
+
+    /// Deletes a connection. Its pair is free at once; its profile stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotFound`], also the second time; or a [`StoreError`].
+    pub fn delete(&self, id: ConnectionId) -> Result<(), Error> {
+        self.live.write(Op::Delete(id)).map(drop)
+    }
+}
+
+/// Profiles and proxies.
+impl Store {
+    /// A page of profiles, by name.
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list).
+    pub fn profiles(&self, query: &PageQuery) -> Result<Page<Profile>, Error> {
+        self.live.read(|rows| query::profiles(rows, query))
+    }
+
+    /// Deletes a profile that has no connections.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotFound`]; [`Refusal::InUse`] while it has connections; or a [`StoreError`].
+    pub fn delete_profile(&self, name: ProfileName) -> Result<(), Error> {
+        self.live.write(Op::DeleteProfile(name)).map(drop)
+    }
+
+    /// Registers a proxy; one that is registered already gets the new name, or none.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`].
+    pub fn register_proxy(&self, id: ProxyId, name: Option<ProxyName>) -> Result<Proxy, Error> {
+        match self.live.write(Op::RegisterProxy(id, name))? {
+            Answer::Proxy(proxy) => Ok(proxy),
+            _ => Err(mismatched()),
+        }
+    }
+
+    /// A page of proxies, by ID.
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list).
+    pub fn proxies(&self, query: &PageQuery) -> Result<Page<Proxy>, Error> {
+        self.live.read(|rows| query::proxies(rows, query))
+    }
+
+    /// Removes a proxy that no connection uses.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotFound`]; [`Refusal::InUse`] while connections use it; or a [`StoreError`].
+    pub fn remove_proxy(&self, id: ProxyId) -> Result<(), Error> {
+        self.live.write(Op::RemoveProxy(id)).map(drop)
+    }
+}
+
+/// Changes.
+impl Store {
+    /// At most `most` changes after number `seq`, in commit order; only what is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Invalid`] for a number ahead of the last change, or a [`StoreError`].
+    pub fn changes_since(&self, seq: u64, most: usize) -> Result<Changes, Error> {
+        self.live.read(|rows| query::changes_since(rows, seq, most))
+    }
+
+    /// Follows changes from after number `since`, or from now on.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`].
+    pub fn subscribe(&self, since: Option<u64>) -> Result<Subscription, Error> {
+        let seq = match since {
+            Some(seq) => seq,
+            None => self.stats()?.last_change,
+        };
+        Ok(Subscription::new(self.clone(), seq))
+    }
+}
+
+/// What a store holds.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Stats {
+    /// Connections.
+    pub connections: u64,
+    /// Profiles.
+    pub profiles: u64,
+    /// Proxies.
+    pub proxies: u64,
+    /// The number of the last change.
+    pub last_change: u64,
+    /// The number of the oldest change that is kept; 0 where there was none.
+    pub oldest_change: u64,
+}
+
+/// In and out, and what is inside.
+impl Store {
+    /// What the store holds, in constant time.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`].
+    pub fn stats(&self) -> Result<Stats, Error> {
+        self.live.read(|rows| {
+            let state = rows.state();
+            Ok(Stats {
+                connections: state.connections,
+                profiles: state.profiles,
+                proxies: state.proxies,
+                last_change: state.seq,
+                oldest_change: state.oldest_seq,
+            })
+        })
+    }
+
+    /// This moment of the store as JSON Lines.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`].
+    pub fn dump(&self) -> Result<Dump, Error> {
+        Ok(Dump::new(self.live.snapshot()?)?)
+    }
+
+    /// Fills an empty store from the lines of a dump: all of them or, where one is wrong, none. Returns the
+    /// number of connections.
+    ///
+    /// Writers wait meanwhile, readers find the store empty. Neither plan nor cap applies to what was
+    /// created under others.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::InUse`] where the store is not empty; [`Refusal::Invalid`], with the line's number, where a
+    /// line is wrong; whatever `lines` fails with; or a [`StoreError`].
+    pub fn load(
+        &self,
+        lines: impl IntoIterator<Item = Result<String, StoreError>>,
+    ) -> Result<u64, Error> {
+        load::load(&self.live, lines.into_iter())
+    }
+
+    /// Copies this moment of the store into `storage`, which must be empty, while others read and write.
+    /// `progress` is called with the number of rows so far.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::InUse`] where `storage` is not empty, or a [`StoreError`].
+    pub fn backup_to(&self, storage: &dyn Storage, progress: impl FnMut(u64)) -> Result<(), Error> {
+        let disk = Disk::open(storage, self.live.options.cache_bytes)?;
+        if disk.snapshot()?.state != State::default() {
+            return Err(Refusal::InUse(Used::Store).into());
+        }
+        disk.copy(&*self.live.snapshot()?, progress)?;
+        Ok(disk.close()?)
+    }
+
+    /// Copies this moment of the store into a new file at `path`, while others read and write.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] where there is a file already; otherwise as [`backup_to`](Self::backup_to).
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    pub fn backup(&self, path: impl AsRef<std::path::Path>) -> Result<(), Error> {
+        let path = path.as_ref();
+        crate::FileStorage::create(path).map_err(StoreError::from)?;
+        self.backup_to(&crate::FileStorage::existing(path), |_| ())
+    }
+
+    /// Reads everything and checks that it agrees: records with indexes, counts with rows, pages with their
+    /// checksums. Writers wait meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] where the store cannot be read at all.
+    pub fn check(&self) -> Result<CheckReport, Error> {
+        let live = &self.live;
+        live.alone(|| {
+            let mut report = check::check(&*live.reopened()?)?;
+            let mut writer = live.writer()?;
+            let Some(disk) = writer.as_mut().filter(|disk| !disk.is_read_only()) else {
+                return Ok(report);
+            };
+            // Checksums can be verified only while nobody reads: whoever comes waits behind this for a snapshot.
+            live.publish(Published::Failed);
+            let pages = disk.check_pages();
+            live.publish(Published::Open(Arc::new(disk.snapshot()?)));
+            match pages? {
+                Some(sound) => {
+                    report.pages_checked = true;
+                    if !sound {
+                        report.problem("pages were damaged, and could be repaired".into());
+                    }
+                }
+                None => report.pages_checked = false,
+            }
+            Ok(report)
+        })?
+    }
+}

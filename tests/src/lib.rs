@@ -1,0 +1,1 @@
+//! What the tests share. Each test is in `tests/`, named after what it shows.
