@@ -1,3 +1,27 @@
-//! The command line.
+//! `connectory`, the command line: `args` says what may be typed, `commands` what it does.
 
-fn main() {}
+mod args;
+mod commands;
+mod flags;
+mod import;
+mod outcome;
+mod output;
+mod place;
+mod progress;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match commands::run(&args::Args::parse()) {
+        Ok(code) => code,
+        Err(failure) => {
+            if failure.exit != 0 {
+                for line in &failure.lines {
+                    output::tell(&format!("error: {line}"));
+                }
+            }
+            ExitCode::from(failure.exit)
+        }
+    }
+}

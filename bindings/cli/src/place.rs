@@ -1,0 +1,61 @@
+//! Where stores live, and how a command opens the one that it means.
+
+use crate::args::Args;
+use crate::outcome::Failure;
+use connectory::{FileStorage, Options, Store, StoreError};
+use std::path::{Path, PathBuf};
+
+/// The file of the project that `args` name.
+pub(crate) fn path(args: &Args) -> Result<PathBuf, Failure> {
+    let id = args.project.as_str();
+    let is_plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    if !is_plain || !(1..=64).contains(&id.len()) || id.starts_with('.') {
+        return Err(Failure::refused(format!(
+            "--project: {id:?} is not a project ID; send 1 to 64 of A-Z a-z 0-9 . _ -, no dot first"
+        )));
+    }
+    let directory = match &args.store {
+        Some(directory) => directory.clone(),
+        None => dirs::data_dir()
+            .ok_or_else(|| {
+                Failure::refused("this platform has no data directory; name one with --store")
+            })?
+            .join("connectory"),
+    };
+    Ok(directory.join(format!("{id}.connectory")))
+}
+
+fn options(args: &Args) -> Options {
+    Options::new().plan(args.plan).cap(args.cap)
+}
+
+/// Opens the store for writing, making it where there is none.
+pub(crate) fn open(args: &Args) -> Result<Store, Failure> {
+    let path = path(args)?;
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory).map_err(|error| at(&path, StoreError::from(error)))?;
+    }
+    Store::open_with(FileStorage::new(&path), options(args)).map_err(|error| at(&path, error))
+}
+
+/// Opens the store for reading: without a trace where it was closed cleanly, recovering it first where not.
+pub(crate) fn open_to_read(args: &Args) -> Result<Store, Failure> {
+    let path = path(args)?;
+    if !path.exists() {
+        return Err(Failure::not_found(format!(
+            "there is no store at {}; the first create makes one",
+            path.display()
+        )));
+    }
+    Store::open_read_only(&path, options(args))
+        .or_else(|error| match error {
+            StoreError::Damaged(_) => Store::open_with(FileStorage::existing(&path), options(args)),
+            error => Err(error),
+        })
+        .map_err(|error| at(&path, error))
+}
+
+/// The failure of a file, with its path.
+pub(crate) fn at(path: &Path, error: StoreError) -> Failure {
+    Failure::from(error).about(&path.display().to_string())
+}
