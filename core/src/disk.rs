@@ -6,9 +6,10 @@ use crate::engine::State;
 use crate::rows::{Effects, Order};
 use crate::storage::{Boxed, CommitMode, Storage};
 use crate::tables::{PerTable, Table};
+use crate::withheld::Withheld;
 use redb::{
     AccessGuard, Database, DatabaseError, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase,
-    ReadableTable, StorageError, TableDefinition, TableError, TransactionError,
+    ReadableTable, StorageBackend, StorageError, TableDefinition, TableError, TransactionError,
 };
 use std::fmt;
 use std::ops::Bound;
@@ -46,18 +47,20 @@ impl fmt::Debug for Disk {
 impl Disk {
     /// Opens the tables in `storage`, making them where it is empty.
     pub(crate) fn open(storage: &dyn Storage, cache_bytes: usize) -> Result<Self, StoreError> {
-        let backend = storage.open()?;
+        let backend = Withheld::new(storage.open()?)?;
         let is_new = backend.len()? == 0;
         let database = redb::Builder::new()
             .set_cache_size(cache_bytes)
-            .create_with_backend(Boxed(backend))
+            .create_with_backend(backend.clone())
             .map_err(open_error)?;
         let disk =
             Self { database: Opened::Writable(database), commit_mode: storage.commit_mode() };
         if is_new {
+            backend.release()?;
             disk.make_tables()?;
         } else {
             disk.check_format()?;
+            backend.release()?;
             if disk.is_loading()? {
                 disk.undo_loading()?;
             }

@@ -65,6 +65,7 @@ mod query;
 mod rows;
 mod storage;
 mod tables;
+mod withheld;
 
 // The store: many callers, failures, files.
 mod check;

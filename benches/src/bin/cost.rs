@@ -1,3 +1,183 @@
-//! Prints what each operation costs.
+//! Prints what each operation costs at a thousand, a hundred thousand and a million connections.
+//!
+//! `cargo run --release -p connectory-benches --bin cost [SIZE ...]`. Every operation is timed by itself, on random
+//! pairs; the table has medians in microseconds. Creates are timed last, one caller waiting for each, in a file
+//! (durable) and in memory; beside them stands what the disk takes for one synced write of 4 KiB.
 
-fn main() {}
+use connectory::{
+    ConnectionId, Creation, Domain, ListQuery, NewConnection, Options, ProfileName, Store,
+};
+use std::fs::File;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+const DOMAINS: usize = 500;
+const SAMPLES: usize = 5_000;
+const DURABLE_SAMPLES: usize = 500;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Outcome<()> {
+    let sizes: Vec<usize> =
+        std::env::args().skip(1).map(|size| size.parse()).collect::<Result<_, _>>()?;
+    let sizes = if sizes.is_empty() { vec![1_000, 100_000, 1_000_000] } else { sizes };
+    let mut rows: Vec<(&str, Vec<Duration>)> = Vec::new();
+    for &size in &sizes {
+        for (n, (name, cost)) in measure(size)?.into_iter().enumerate() {
+            match rows.get_mut(n) {
+                Some((_, costs)) => costs.push(cost),
+                None => rows.push((name, vec![cost])),
+            }
+        }
+    }
+    let heads: Vec<String> = sizes.iter().map(|size| format!(" {size} ")).collect();
+    println!("| microseconds, median |{}|", heads.join("|"));
+    println!("| --- |{}", " ---: |".repeat(sizes.len()));
+    for (name, costs) in rows {
+        let cells: Vec<String> =
+            costs.iter().map(|cost| format!(" {:.1} ", cost.as_secs_f64() * 1e6)).collect();
+        println!("| {name} |{}|", cells.join("|"));
+    }
+    Ok(())
+}
+
+/// The pair of the `n`-th connection: a profile of its own kind of random name, one of the domains.
+fn pair(n: usize) -> Outcome<(ProfileName, Domain)> {
+    let mut random = fastrand::Rng::with_seed(n as u64);
+    let profile = format!("user-{:012x}", random.u64(..1 << 48));
+    let domain = format!("site-{}.example.com", random.usize(..DOMAINS));
+    Ok((profile.parse()?, domain.parse()?))
+}
+
+fn request(n: usize) -> Outcome<NewConnection> {
+    let (profile, domain) = pair(n)?;
+    Ok(NewConnection::new(domain, profile))
+}
+
+fn measure(size: usize) -> Outcome<Vec<(&'static str, Duration)>> {
+    let directory = tempfile::tempdir()?;
+    let store = Store::open_with(
+        connectory::FileStorage::new(directory.path().join("cost.connectory")),
+        Options::new().cache_bytes(256 << 20),
+    )?;
+    let memory = Store::open_with(
+        connectory::MemoryStorage::default(),
+        Options::new().cache_bytes(256 << 20),
+    )?;
+    let mut ids: Vec<ConnectionId> = Vec::with_capacity(size);
+    for from in (0..size).step_by(10_000) {
+        eprintln!("filling {size}: {from}");
+        let requests = (from..size.min(from + 10_000)).map(request).collect::<Outcome<Vec<_>>>()?;
+        for creation in store.create_many(requests.clone()) {
+            ids.push(creation?.id());
+        }
+        for creation in memory.create_many(requests) {
+            let _created: Creation = creation?;
+        }
+    }
+    eprintln!("measuring {size}");
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut pick = || random.usize(..size);
+    let mut rows = Vec::new();
+    let mut row = |name, cost: Outcome<Duration>| -> Outcome<()> {
+        rows.push((name, cost?));
+        Ok(())
+    };
+    row("get by ID", median(SAMPLES, || Ok(ids[pick()]), |id| Ok(store.get(id)?.is_some())))?;
+    row(
+        "find by pair",
+        median(
+            SAMPLES,
+            || pair(pick()),
+            |(profile, domain)| Ok(store.find(&profile, &domain)?.is_some()),
+        ),
+    )?;
+    row(
+        "create, pair taken (conflict)",
+        median(
+            SAMPLES,
+            || request(pick()),
+            |request| Ok(matches!(store.create(request)?, Creation::Conflict(_))),
+        ),
+    )?;
+    let page = |query: ListQuery| Ok(!store.list(&query)?.items.is_empty());
+    row("list, page of 20", median(SAMPLES, || Ok(ListQuery::default()), page))?;
+    row(
+        "list, page of 20 by domain",
+        median(
+            SAMPLES,
+            || Ok(ListQuery { domain: Some(pair(pick())?.1), ..ListQuery::default() }),
+            page,
+        ),
+    )?;
+    row(
+        "list, by profile",
+        median(
+            SAMPLES,
+            || Ok(ListQuery { profile_name: Some(pair(pick())?.0), ..ListQuery::default() }),
+            page,
+        ),
+    )?;
+    row(
+        "list, by prefix of few",
+        median(
+            SAMPLES / 10,
+            || {
+                let profile = pair(pick())?.0;
+                Ok(ListQuery { query: Some(profile.as_str()[..11].into()), ..ListQuery::default() })
+            },
+            page,
+        ),
+    )?;
+    row(
+        "list, by prefix of all",
+        median(
+            SAMPLES / 10,
+            || Ok(ListQuery { query: Some("user-".into()), ..ListQuery::default() }),
+            page,
+        ),
+    )?;
+    let created =
+        |store: &Store, request| Ok(matches!(store.create(request)?, Creation::Created(_)));
+    let mut fresh = size..;
+    let mut next = || request(fresh.next().unwrap_or_default());
+    row("create, in memory", median(SAMPLES, &mut next, |request| created(&memory, request)))?;
+    row(
+        "create, in a file, durable",
+        median(DURABLE_SAMPLES, &mut next, |request| created(&store, request)),
+    )?;
+    let mut file = File::create(directory.path().join("raw"))?;
+    row(
+        "4 KiB written and synced, for comparison",
+        median(
+            DURABLE_SAMPLES,
+            || Ok([7; 4096]),
+            |page| {
+                file.write_all(&page)?;
+                file.sync_data()?;
+                Ok(true)
+            },
+        ),
+    )?;
+    Ok(rows)
+}
+
+/// The median time of `act`, with what it takes prepared outside the time; `act` says whether it did its work.
+fn median<T>(
+    samples: usize,
+    mut prepare: impl FnMut() -> Outcome<T>,
+    mut act: impl FnMut(T) -> Outcome<bool>,
+) -> Outcome<Duration> {
+    let mut times = Vec::with_capacity(samples);
+    for _ in 0..samples {
+        let input = prepare()?;
+        let start = Instant::now();
+        let done = act(input)?;
+        times.push(start.elapsed());
+        if !done {
+            return Err("an operation did not do what is measured".into());
+        }
+    }
+    times.sort_unstable();
+    Ok(times[samples / 2])
+}

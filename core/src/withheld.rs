@@ -1,0 +1,222 @@
+//! [`Withheld`], a backend that keeps writes to itself until the store is known to be one of ours.
+//!
+//! Opening a database writes: a mark in its header, repairs after a crash. A file that turns out to be of another
+//! format must stay as it is, so what is written before that is known stays in memory.
+
+use crate::storage::Boxed;
+use redb::{BackendError, StorageBackend};
+use std::io;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A backend whose writes are withheld until they are released. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Withheld {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    backend: Boxed,
+    /// What has not been done yet, in order; `None` once everything goes straight through.
+    held: Mutex<Option<Held>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    length: u64,
+    acts: Vec<Act>,
+}
+
+#[derive(Debug)]
+enum Act {
+    SetLen(u64),
+    Write(u64, Vec<u8>),
+}
+
+impl Withheld {
+    pub(crate) fn new(backend: Box<dyn StorageBackend>) -> io::Result<Self> {
+        let held = Held { length: backend.len()?, acts: Vec::new() };
+        Ok(Self {
+            inner: Arc::new(Inner { backend: Boxed(backend), held: Mutex::new(Some(held)) }),
+        })
+    }
+
+    /// Does what was withheld, and everything from now on at once.
+    pub(crate) fn release(&self) -> io::Result<()> {
+        let mut held = self.held();
+        let Some(Held { acts, .. }) = held.take() else { return Ok(()) };
+        for act in acts {
+            match act {
+                Act::SetLen(length) => self.inner.backend.set_len(length)?,
+                Act::Write(offset, data) => self.inner.backend.write(offset, &data)?,
+            }
+        }
+        self.inner.backend.sync_data()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.inner.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    /// Lays over `out`, read from `offset`, what has been written there since.
+    fn overlay(&self, offset: u64, out: &mut [u8]) {
+        let index = |position: u64| {
+            let within = position.saturating_sub(offset);
+            usize::try_from(within).unwrap_or(usize::MAX).min(out.len())
+        };
+        let mut patches: Vec<(usize, usize, Option<&[u8]>)> = Vec::new();
+        for act in &self.acts {
+            match act {
+                // What lies beyond the end is zero when the storage grows again.
+                Act::SetLen(length) => patches.push((index(*length), out.len(), None)),
+                Act::Write(at, data) => {
+                    let (start, end) = (index(*at), index(at + data.len() as u64));
+                    let skipped = usize::try_from(offset.saturating_sub(*at)).unwrap_or(usize::MAX);
+                    patches.push((start, end, data.get(skipped..)));
+                }
+            }
+        }
+        for (start, end, data) in patches {
+            let Some(target) = out.get_mut(start..end) else { continue };
+            match data {
+                None => target.fill(0),
+                Some(data) => {
+                    for (to, from) in target.iter_mut().zip(data) {
+                        *to = *from;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl StorageBackend for Withheld {
+    fn len(&self) -> io::Result<u64> {
+        match &*self.held() {
+            Some(held) => Ok(held.length),
+            None => self.inner.backend.len(),
+        }
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let held = self.held();
+        let Some(held) = &*held else {
+            drop(held);
+            return self.inner.backend.read(offset, out);
+        };
+        let beyond =
+            || io::Error::new(io::ErrorKind::UnexpectedEof, "beyond the end of the storage");
+        let end = offset.checked_add(out.len() as u64).ok_or_else(beyond)?;
+        if end > held.length {
+            return Err(beyond());
+        }
+        let there = self.inner.backend.len()?.saturating_sub(offset);
+        let there = usize::try_from(there).unwrap_or(usize::MAX).min(out.len());
+        let (below, above) = out.split_at_mut(there);
+        if !below.is_empty() {
+            self.inner.backend.read(offset, below)?;
+        }
+        above.fill(0);
+        held.overlay(offset, out);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        match &mut *self.held() {
+            Some(held) => {
+                held.length = len;
+                held.acts.push(Act::SetLen(len));
+                Ok(())
+            }
+            None => self.inner.backend.set_len(len),
+        }
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        if self.held().is_some() { Ok(()) } else { self.inner.backend.sync_data() }
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut held = self.held();
+        if let Some(held) = &mut *held {
+            held.acts.push(Act::Write(offset, data.to_vec()));
+            return Ok(());
+        }
+        drop(held);
+        self.inner.backend.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.inner.backend.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.backend.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.inner.backend.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.backend.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.backend.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.backend.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.backend.query_lock_range(start, end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryStorage;
+
+    /// Whatever is done, reading gives the same before the release as after it, and nothing shows before it.
+    #[test]
+    fn what_is_withheld_reads_as_if_it_were_done() {
+        let memory = MemoryStorage::from((0..64).collect::<Vec<u8>>());
+        let before = memory.to_bytes();
+        let withheld = Withheld::new(Box::new(memory.clone())).unwrap();
+        withheld.write(10, b"abcdef").unwrap();
+        withheld.set_len(12).unwrap();
+        withheld.set_len(100).unwrap();
+        withheld.write(11, b"XYZ").unwrap();
+        withheld.write(90, b"0123456789").unwrap();
+        withheld.sync_data().unwrap();
+        assert_eq!(memory.to_bytes(), before);
+        assert_eq!(withheld.len().unwrap(), 100);
+
+        let windows = |backend: &dyn StorageBackend| {
+            let mut seen = Vec::new();
+            for offset in 0..100 {
+                for length in [1, 7, 30] {
+                    let mut out = vec![0xee; length];
+                    seen.push(backend.read(offset, &mut out).is_ok().then_some(out));
+                }
+            }
+            seen
+        };
+        let held = windows(&withheld);
+        withheld.release().unwrap();
+        assert_eq!(windows(&withheld), held);
+        assert_eq!(memory.to_bytes()[8..16], *b"\x08\x09aXYZ\0\0");
+        withheld.write(0, b"!").unwrap();
+        assert_eq!(memory.to_bytes()[0], b'!');
+    }
+}
