@@ -54,16 +54,14 @@ fn request(n: usize) -> Outcome<NewConnection> {
     Ok(NewConnection::new(domain, profile))
 }
 
-fn measure(size: usize) -> Outcome<Vec<(&'static str, Duration)>> {
+type Row = (&'static str, Duration);
+
+fn measure(size: usize) -> Outcome<Vec<Row>> {
     let directory = tempfile::tempdir()?;
-    let store = Store::open_with(
-        connectory::FileStorage::new(directory.path().join("cost.connectory")),
-        Options::new().cache_bytes(256 << 20),
-    )?;
-    let memory = Store::open_with(
-        connectory::MemoryStorage::default(),
-        Options::new().cache_bytes(256 << 20),
-    )?;
+    let options = || Options::new().cache_bytes(256 << 20);
+    let path = directory.path().join("cost.connectory");
+    let store = Store::open_with(connectory::FileStorage::new(path), options())?;
+    let memory = Store::open_with(connectory::MemoryStorage::default(), options())?;
     let mut ids: Vec<ConnectionId> = Vec::with_capacity(size);
     for from in (0..size).step_by(10_000) {
         eprintln!("filling {size}: {from}");
@@ -76,90 +74,78 @@ fn measure(size: usize) -> Outcome<Vec<(&'static str, Duration)>> {
         }
     }
     eprintln!("measuring {size}");
-    let mut random = fastrand::Rng::with_seed(7);
-    let mut pick = || random.usize(..size);
-    let mut rows = Vec::new();
-    let mut row = |name, cost: Outcome<Duration>| -> Outcome<()> {
-        rows.push((name, cost?));
-        Ok(())
-    };
-    row("get by ID", median(SAMPLES, || Ok(ids[pick()]), |id| Ok(store.get(id)?.is_some())))?;
-    row(
-        "find by pair",
-        median(
-            SAMPLES,
-            || pair(pick()),
-            |(profile, domain)| Ok(store.find(&profile, &domain)?.is_some()),
-        ),
-    )?;
-    row(
-        "create, pair taken (conflict)",
-        median(
-            SAMPLES,
-            || request(pick()),
-            |request| Ok(matches!(store.create(request)?, Creation::Conflict(_))),
-        ),
-    )?;
-    let page = |query: ListQuery| Ok(!store.list(&query)?.items.is_empty());
-    row("list, page of 20", median(SAMPLES, || Ok(ListQuery::default()), page))?;
-    row(
-        "list, page of 20 by domain",
-        median(
-            SAMPLES,
-            || Ok(ListQuery { domain: Some(pair(pick())?.1), ..ListQuery::default() }),
-            page,
-        ),
-    )?;
-    row(
-        "list, by profile",
-        median(
-            SAMPLES,
-            || Ok(ListQuery { profile_name: Some(pair(pick())?.0), ..ListQuery::default() }),
-            page,
-        ),
-    )?;
-    row(
-        "list, by prefix of few",
-        median(
-            SAMPLES / 10,
-            || {
-                let profile = pair(pick())?.0;
-                Ok(ListQuery { query: Some(profile.as_str()[..11].into()), ..ListQuery::default() })
-            },
-            page,
-        ),
-    )?;
-    row(
-        "list, by prefix of all",
-        median(
-            SAMPLES / 10,
-            || Ok(ListQuery { query: Some("user-".into()), ..ListQuery::default() }),
-            page,
-        ),
-    )?;
+    let mut rows = reads(&store, &ids)?;
     let created =
         |store: &Store, request| Ok(matches!(store.create(request)?, Creation::Created(_)));
     let mut fresh = size..;
     let mut next = || request(fresh.next().unwrap_or_default());
-    row("create, in memory", median(SAMPLES, &mut next, |request| created(&memory, request)))?;
-    row(
-        "create, in a file, durable",
-        median(DURABLE_SAMPLES, &mut next, |request| created(&store, request)),
-    )?;
+    let in_memory = median(SAMPLES, &mut next, |request| created(&memory, request))?;
+    rows.push(("create, in memory", in_memory));
+    let durable = median(DURABLE_SAMPLES, &mut next, |request| created(&store, request))?;
+    rows.push(("create, in a file, durable", durable));
     let mut file = File::create(directory.path().join("raw"))?;
-    row(
-        "4 KiB written and synced, for comparison",
-        median(
-            DURABLE_SAMPLES,
-            || Ok([7; 4096]),
-            |page| {
-                file.write_all(&page)?;
-                file.sync_data()?;
-                Ok(true)
-            },
-        ),
+    let written = median(
+        DURABLE_SAMPLES,
+        || Ok([7; 4096]),
+        |page| {
+            file.write_all(&page)?;
+            file.sync_data()?;
+            Ok(true)
+        },
     )?;
+    rows.push(("4 KiB written and synced, for comparison", written));
     Ok(rows)
+}
+
+fn reads(store: &Store, ids: &[ConnectionId]) -> Outcome<Vec<Row>> {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut pick = || random.usize(..ids.len());
+    let list = |query: ListQuery| Ok(!store.list(&query)?.items.is_empty());
+    let all = ListQuery::default;
+    Ok(vec![
+        ("get by ID", median(SAMPLES, || Ok(ids[pick()]), |id| Ok(store.get(id)?.is_some()))?),
+        (
+            "find by pair",
+            median(
+                SAMPLES,
+                || pair(pick()),
+                |(profile, domain)| Ok(store.find(&profile, &domain)?.is_some()),
+            )?,
+        ),
+        (
+            "create, pair taken (conflict)",
+            median(
+                SAMPLES,
+                || request(pick()),
+                |request| Ok(matches!(store.create(request)?, Creation::Conflict(_))),
+            )?,
+        ),
+        ("list, page of 20", median(SAMPLES, || Ok(all()), list)?),
+        (
+            "list, page of 20 by domain",
+            median(SAMPLES, || Ok(ListQuery { domain: Some(pair(pick())?.1), ..all() }), list)?,
+        ),
+        (
+            "list, by profile",
+            median(
+                SAMPLES,
+                || Ok(ListQuery { profile_name: Some(pair(pick())?.0), ..all() }),
+                list,
+            )?,
+        ),
+        (
+            "list, by a prefix of few",
+            median(
+                SAMPLES,
+                || Ok(ListQuery { query: Some(pair(pick())?.0.as_str()[..11].into()), ..all() }),
+                list,
+            )?,
+        ),
+        (
+            "list, by a prefix of all",
+            median(SAMPLES, || Ok(ListQuery { query: Some("user-".into()), ..all() }), list)?,
+        ),
+    ])
 }
 
 /// The median time of `act`, with what it takes prepared outside the time; `act` says whether it did its work.

@@ -1,8 +1,6 @@
 //! Several processes and one store: one owns it, and the system frees what a killed one held.
 
-mod shell;
-
-use shell::{Ran, Shell, feed};
+use crate::shell::{Ran, Shell, feed};
 
 /// Lines of creates that an import is given while it holds the store.
 fn lines(from: usize, count: usize) -> String {

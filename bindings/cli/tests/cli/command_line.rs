@@ -1,9 +1,7 @@
 //! The command line as people and scripts use it: what is printed where, and how it ends.
 
-mod shell;
-
+use crate::shell::Shell;
 use serde_json::{Value, json};
-use shell::Shell;
 
 #[test]
 fn a_create_prints_the_connection_and_a_second_one_names_the_holder() {

@@ -1,9 +1,7 @@
 //! A hundred thousand real requests, imported twice. Needs the list of sites that `tests/run import` installs.
 
-mod shell;
-
+use crate::shell::Shell;
 use serde_json::{Value, json};
-use shell::Shell;
 use std::collections::HashMap;
 use std::fmt::Write;
 

@@ -1,0 +1,6 @@
+//! The command line, run as a process.
+
+mod command_line;
+mod import;
+mod processes;
+mod shell;
