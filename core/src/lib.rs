@@ -79,6 +79,10 @@ mod options;
 mod store;
 mod subscription;
 
+/// The contract in full.
+#[doc = include_str!("../REFERENCE.md")]
+pub mod reference {}
+
 pub use change::{Change, ChangeKind, Changes};
 pub use check::CheckReport;
 pub use connection::{Conflict, Connection, Creation};

@@ -71,7 +71,7 @@ impl Options {
     }
 
     /// Sets how many writes may wait for a commit, and how long one waits for a place among them before it
-    /// fails with [`StoreError::Busy`].
+    /// fails with [`StoreError::Busy`](crate::StoreError::Busy).
     #[must_use]
     pub fn queue(mut self, writes: usize, wait: Duration) -> Self {
         self.queue = Bounds { jobs: writes.max(1), wait };

@@ -1,12 +1,15 @@
 //! Several processes and one store: one owns it, and the system frees what a killed one held.
 
 use crate::shell::{Ran, Shell, feed};
+use std::fmt::Write;
 
 /// Lines of creates that an import is given while it holds the store.
 fn lines(from: usize, count: usize) -> String {
-    (from..from + count)
-        .map(|n| format!("{{\"domain\":\"site-{n}.example.com\",\"profile_name\":\"u\"}}\n"))
-        .collect()
+    let mut lines = String::new();
+    for n in from..from + count {
+        writeln!(lines, r#"{{"domain":"site-{n}.example.com","profile_name":"u"}}"#).unwrap();
+    }
+    lines
 }
 
 #[test]
