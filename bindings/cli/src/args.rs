@@ -250,19 +250,19 @@ pub(crate) struct SettingsArgs {
 #[derive(Debug, ClapArgs)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct SwitchArgs {
-    /// Check health [default]
+    /// Check health (the default)
     #[arg(long, overrides_with = "no_health_checks")]
     pub(crate) health_checks: bool,
     /// Do not check health
     #[arg(long)]
     pub(crate) no_health_checks: bool,
-    /// Log in again when a health check fails [default]
+    /// Log in again when a health check fails (the default)
     #[arg(long, overrides_with = "no_auto_reauth")]
     pub(crate) auto_reauth: bool,
     /// Do not log in again when a health check fails
     #[arg(long)]
     pub(crate) no_auto_reauth: bool,
-    /// Keep the credentials that a login used [default]
+    /// Keep the credentials that a login used (the default)
     #[arg(long, overrides_with = "no_save_credentials")]
     pub(crate) save_credentials: bool,
     /// Do not keep the credentials that a login used
@@ -271,7 +271,7 @@ pub(crate) struct SwitchArgs {
     /// Record browser sessions
     #[arg(long, overrides_with = "no_record_session")]
     pub(crate) record_session: bool,
-    /// Do not record browser sessions [default]
+    /// Do not record browser sessions (the default)
     #[arg(long)]
     pub(crate) no_record_session: bool,
 }
