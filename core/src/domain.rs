@@ -5,6 +5,7 @@ use crate::text::text_type;
 use crate::{Problem, ViolationCode};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use serde::Serialize;
+use std::net::Ipv6Addr;
 
 text_type! {
     /// A bare host name, normalised: lower-case ASCII, at most 253 bytes, labels of 1 to 63.
@@ -179,7 +180,7 @@ fn foreign_part(input: &str) -> Option<Fault> {
         "has user info"
     } else if input.contains(['/', '\\', '?', '#']) {
         "has a path"
-    } else if input.contains('[') {
+    } else if input.contains('[') || input.parse::<Ipv6Addr>().is_ok() {
         "is an IP address"
     } else if input.contains(':') {
         "has a port"
@@ -220,10 +221,7 @@ fn check_labels(name: &str) -> Result<(), Fault> {
 
 /// Whether URL parsers would read a name with this last label as an IPv4 address.
 fn is_number(label: &str) -> bool {
-    label.bytes().all(|byte| byte.is_ascii_digit())
-        || label
-            .strip_prefix("0x")
-            .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    label.bytes().all(|byte| byte.is_ascii_digit()) || label.starts_with("0x")
 }
 
 fn explain(input: &str, fault: &str) -> Problem {
@@ -231,7 +229,9 @@ fn explain(input: &str, fault: &str) -> Problem {
         Some(host) => format!("send the bare host name {}", quoted(&host)),
         None => "send a bare host name such as \"netflix.com\"".into(),
     };
-    problem(format!("{} {fault}; {instead}", quoted(input)))
+    // What stands before an @ may be a secret, and messages are logged.
+    let shown = if input.contains('@') { "the value".into() } else { quoted(input) };
+    problem(format!("{shown} {fault}; {instead}"))
 }
 
 fn problem(message: String) -> Problem {
@@ -242,9 +242,17 @@ fn problem(message: String) -> Problem {
 fn bare_host(input: &str) -> Option<Box<str>> {
     let trimmed = input.trim();
     let rest = trimmed.split_once("://").map_or(trimmed, |(_, rest)| rest);
+    // `https:example.com`, `http//example.com`: a scheme is all that can be told for sure.
+    if rest == trimmed
+        && ["http", "https"].iter().any(|scheme| {
+            rest.strip_prefix(scheme).is_some_and(|rest| rest.starts_with([':', '/']))
+        })
+    {
+        return None;
+    }
     let authority = rest.split(['/', '\\', '?', '#']).next()?;
     let host = authority.rsplit('@').next()?;
-    let host = host.split(':').next()?;
+    let host = if host.matches(':').count() > 1 { return None } else { host.split(':').next()? };
     let host = host.strip_prefix("*.").unwrap_or(host);
     if host == input { None } else { host_name(host).ok() }
 }

@@ -249,7 +249,7 @@ pub(crate) fn read_line(line: &str) -> Result<Op, Refusal> {
         (None, None, Some(record)) => Some(Op::Restore(Box::new(record))),
         _ => {
             let message = "is none of proxy, profile and connection; send a dump as it was made";
-            fields.note("", Problem::new(ViolationCode::InvalidBody, message));
+            fields.note("", Problem::value(message));
             None
         }
     };

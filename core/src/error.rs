@@ -43,8 +43,6 @@ impl std::error::Error for Problem {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ViolationCode {
-    /// The whole text could not be read: not JSON, not an object, or nested too deeply.
-    InvalidBody,
     /// A required field is absent.
     MissingField,
     /// A key that the operation does not know.
@@ -71,7 +69,6 @@ impl ViolationCode {
     /// The code as it is sent, in snake case.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::InvalidBody => "invalid_body",
             Self::MissingField => "missing_field",
             Self::UnknownField => "unknown_field",
             Self::DuplicateField => "duplicate_field",
@@ -204,6 +201,17 @@ impl Refusal {
             Self::OverCap(_) => "insufficient_plan",
             Self::InUse(_) => "resource_in_use",
             Self::KeyReused(_) => "idempotency_key_reuse",
+        }
+    }
+
+    /// Both refusals of one request as one: every violation, or the graver of the two.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Invalid(mut violations), Self::Invalid(mut more)) => {
+                violations.append(&mut more);
+                Self::Invalid(violations)
+            }
+            (first, _) => first,
         }
     }
 
@@ -472,12 +480,12 @@ mod tests {
     fn a_refusal_names_every_violation() {
         let refusal = Refusal::Invalid(vec![
             Problem::value("is wrong").at("proxy.id"),
-            Problem::new(ViolationCode::InvalidBody, "the body is not JSON").at(""),
+            Problem::value("the body is not JSON").at(""),
         ]);
         assert_eq!(refusal.to_string(), "proxy.id: is wrong; the body is not JSON");
         assert_eq!(
             serde_json::to_string(&refusal).unwrap(),
-            r#"{"code":"bad_request","message":"proxy.id: is wrong; the body is not JSON","details":[{"code":"invalid_value","message":"proxy.id: is wrong"},{"code":"invalid_body","message":"the body is not JSON"}]}"#
+            r#"{"code":"bad_request","message":"proxy.id: is wrong; the body is not JSON","details":[{"code":"invalid_value","message":"proxy.id: is wrong"},{"code":"invalid_value","message":"the body is not JSON"}]}"#
         );
     }
 

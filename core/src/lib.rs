@@ -79,6 +79,9 @@ mod options;
 mod store;
 mod subscription;
 
+// The way in from the network.
+pub mod http;
+
 /// The contract in full.
 #[doc = include_str!("../REFERENCE.md")]
 pub mod reference {}

@@ -4,7 +4,7 @@ use crate::disk::Disk;
 use crate::dump;
 use crate::engine::{Batch, Op};
 use crate::live::{BULK_BYTES, BULK_ROWS, Live, Published};
-use crate::{Error, Problem, Refusal, StoreError, Used, ViolationCode};
+use crate::{Error, Problem, Refusal, StoreError, Used};
 use std::sync::Arc;
 
 /// Loads `lines` while nobody else writes; returns the number of connections.
@@ -49,8 +49,7 @@ fn load_lines(
     let mut lines = (1..).zip(lines).peekable();
     let Some((_, header)) = lines.next() else {
         let message = "the dump is empty; send one that begins with its format";
-        let problem = Problem::new(ViolationCode::InvalidBody, message);
-        return Err(Refusal::from(problem.at("")).into());
+        return Err(Refusal::from(Problem::value(message).at("")).into());
     };
     dump::read_header(&header?).map_err(|refusal| at_line(refusal, 1))?;
     let mut connections = 0;

@@ -1,7 +1,7 @@
 //! [`Page`], a part of a list; [`PageLimit`] and [`Cursor`], which part.
 
 use crate::json::Fields;
-use crate::{Domain, Error, Json, Problem, ProfileName, Refusal};
+use crate::{ConnectionId, Domain, Error, Json, Problem, ProfileName, ProxyId, Refusal};
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -69,6 +69,17 @@ impl List {
     }
 }
 
+impl List {
+    /// Whether an item of this list can be called so.
+    fn can_end_with(self, item: &str) -> bool {
+        match self {
+            Self::Connections => item.parse::<ConnectionId>().is_ok(),
+            Self::Profiles => item.parse::<ProfileName>().is_ok(),
+            Self::Proxies => item.parse::<ProxyId>().is_ok(),
+        }
+    }
+}
+
 impl Cursor {
     pub(crate) fn after(list: List, item: &impl fmt::Display) -> Self {
         Self { list, after: item.to_string().into() }
@@ -104,7 +115,7 @@ impl FromStr for Cursor {
         let (letter, after) = text.split_once('.').ok_or_else(not_a_cursor)?;
         [List::Connections, List::Profiles, List::Proxies]
             .into_iter()
-            .find(|list| list.letter() == letter)
+            .find(|list| list.letter() == letter && list.can_end_with(after))
             .map(|list| Self { list, after: after.into() })
             .ok_or_else(not_a_cursor)
     }
@@ -176,13 +187,17 @@ impl ListQuery {
     /// [`Refusal::Invalid`] with every violation.
     pub fn from_json(json: &Json) -> Result<Self, Refusal> {
         let mut fields = Fields::of_request(json)?;
-        let query = Self {
+        let query = Self::read(&mut fields);
+        fields.finish(Some(query))
+    }
+
+    pub(crate) fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
             profile_name: fields.read("profile_name", Json::parse_str),
             domain: fields.read("domain", Json::parse_str),
             query: fields.read("query", |json| json.as_str().map(Into::into)),
-            page: PageQuery::read(&mut fields),
-        };
-        fields.finish(Some(query))
+            page: PageQuery::read(fields),
+        }
     }
 }
 

@@ -74,14 +74,19 @@ pub(crate) fn proxies_named(
     Ok(ids)
 }
 
-/// A page of connections, newest first.
-pub(crate) fn list(rows: Rows<'_>, query: &ListQuery) -> Result<Page<Connection>, Error> {
+/// A page of connections, newest first, after passing over the first `offset` of them.
+pub(crate) fn list(
+    rows: Rows<'_>,
+    query: &ListQuery,
+    offset: usize,
+) -> Result<Page<Connection>, Error> {
     let before = Cursor::position(query.page.cursor.as_ref(), List::Connections)?;
+    let limit = query.page.limit.items();
     // One more than asked for tells whether there is another page.
-    let wanted = query.page.limit.items() + 1;
+    let wanted = offset + limit + 1;
     let ids = matching_ids(rows, query, before, wanted)?;
-    let mut items = Vec::with_capacity(ids.len().min(wanted - 1));
-    for &id in ids.iter().take(wanted - 1) {
+    let mut items = Vec::with_capacity(limit);
+    for &id in ids.iter().skip(offset).take(limit) {
         items.push(indexed(rows, id)?);
     }
     let last = items.last().filter(|_| ids.len() == wanted);
@@ -95,27 +100,26 @@ fn matching_ids(
     before: Option<ConnectionId>,
     wanted: usize,
 ) -> Result<Vec<ConnectionId>, StoreError> {
-    let filter = Filter { text: query.query.as_deref().filter(|text| !text.is_empty()) };
-    match (&query.profile_name, &query.domain, filter.text) {
-        (Some(profile), Some(domain), _) => {
+    let filter = Filter(query);
+    let candidates = match (&query.profile_name, &query.domain) {
+        (Some(profile), Some(domain)) => {
             let id = pair(rows, profile, domain)?.filter(|&id| before.is_none_or(|at| id < at));
-            match id {
+            return match id {
                 Some(id) if filter.matches(rows, id)? => Ok(vec![id]),
                 _ => Ok(Vec::new()),
-            }
+            };
         }
-        (Some(profile), None, _) => {
-            let prefix = tables::profile_order(profile);
-            Ids::below(rows, Table::Profiles, &prefix, before)?.take(rows, &filter, wanted)
+        (Some(profile), None) => {
+            Ids::below(rows, Table::Profiles, &tables::profile_order(profile), before)?
         }
-        (None, Some(domain), _) => {
-            let prefix = tables::domain_order(domain);
-            Ids::below(rows, Table::Domains, &prefix, before)?.take(rows, &filter, wanted)
+        (None, Some(domain)) => {
+            Ids::below(rows, Table::Domains, &tables::domain_order(domain), before)?
         }
-        (None, None, None) => {
-            Ids::below(rows, Table::Connections, &[], before)?.take(rows, &filter, wanted)
-        }
-        (None, None, Some(text)) => search(rows, text, &filter, before, wanted),
+        (None, None) => Ids::below(rows, Table::Connections, &[], before)?,
+    };
+    match query.query.as_deref() {
+        None | Some("") => candidates.take(wanted),
+        Some(text) => search(rows, text, &filter, candidates, before, wanted),
     }
 }
 
@@ -142,68 +146,67 @@ impl<'a> Ids<'a> {
         self.0.next(|key, _| tables::trailing_id(key))
     }
 
-    fn take(
-        mut self,
-        rows: Rows<'_>,
-        filter: &Filter<'_>,
-        wanted: usize,
-    ) -> Result<Vec<ConnectionId>, StoreError> {
+    fn take(mut self, wanted: usize) -> Result<Vec<ConnectionId>, StoreError> {
         let mut ids = Vec::new();
         while ids.len() < wanted
             && let Some(id) = self.next()?
         {
-            if filter.matches(rows, id)? {
-                ids.push(id);
-            }
+            ids.push(id);
         }
         Ok(ids)
     }
 }
 
-/// The `query` of a list: an ID, or what a domain or a profile name begins with.
-struct Filter<'a> {
-    text: Option<&'a str>,
-}
+/// The filters of a list, looked up in a connection's record.
+struct Filter<'a>(&'a ListQuery);
 
 impl Filter<'_> {
     fn matches(&self, rows: Rows<'_>, id: ConnectionId) -> Result<bool, StoreError> {
-        let Some(text) = self.text else { return Ok(true) };
-        let found = record_bytes(rows, id, |bytes| finds(text, id, bytes))?;
+        let found = record_bytes(rows, id, |bytes| {
+            let (profile, domain) = codec::pair_of(bytes)?;
+            let Self(ListQuery { profile_name, domain: of, query, .. }) = self;
+            Ok(profile_name.as_ref().is_none_or(|name| name.as_str() == profile)
+                && of.as_ref().is_none_or(|of| of.as_str() == domain)
+                && query.as_deref().is_none_or(|text| finds(text, id, profile, domain)))
+        })?;
         found.transpose().map(|found| found.unwrap_or(false))
     }
 }
 
 /// Whether `text` is the connection's ID, or its profile name or domain begins with it.
-fn finds(text: &str, id: ConnectionId, bytes: &[u8]) -> Result<bool, StoreError> {
-    let (profile, domain) = codec::pair_of(bytes)?;
+fn finds(text: &str, id: ConnectionId, profile: &str, domain: &str) -> bool {
     let head = domain.as_bytes().get(..text.len());
-    Ok(profile.starts_with(text)
+    profile.starts_with(text)
         || head.is_some_and(|head| head.eq_ignore_ascii_case(text.as_bytes()))
-        || text.parse() == Ok(id))
+        || text.parse() == Ok(id)
 }
 
-/// The newest connections that `text` finds, at the cost of the cheaper of two ways.
+/// The newest of `candidates` that `text` finds, at the cost of the cheaper of two ways.
 ///
-/// Either all index entries that begin with `text` are gathered and the newest kept, or all connections are
-/// walked newest first and those that match kept. The first is cheap where few match, the second where many
-/// do; taking a step of each in turn costs at most twice the cheaper, without statistics to keep.
+/// Either all index entries that begin with `text` are gathered and the newest that pass the filter kept, or the
+/// candidates are walked newest first. The first is cheap where few match, the second where many do; taking a step
+/// of each in turn costs at most twice the cheaper, without statistics to keep.
 fn search(
     rows: Rows<'_>,
     text: &str,
     filter: &Filter<'_>,
+    mut candidates: Ids<'_>,
     before: Option<ConnectionId>,
     wanted: usize,
 ) -> Result<Vec<ConnectionId>, StoreError> {
+    // No name and no domain has such characters, but the keys of the indexes do.
+    if text.bytes().any(|byte| byte.is_ascii_control()) {
+        return Ok(Vec::new());
+    }
     let lower = text.to_ascii_lowercase();
     let mut profiles = rows.scan_prefix(Table::Profiles, text.as_bytes(), Order::Rising)?;
     let mut domains = rows.scan_prefix(Table::Domains, lower.as_bytes(), Order::Rising)?;
-    let mut newest = Newest { ids: BTreeSet::new(), before, wanted };
+    let mut gathered = Newest { ids: BTreeSet::new(), before, wanted };
     if let Ok(id) = text.parse()
-        && record_bytes(rows, id, |_| ())?.is_some()
+        && filter.matches(rows, id)?
     {
-        newest.add(id);
+        gathered.add(id);
     }
-    let mut walk = Ids::below(rows, Table::Connections, &[], before)?;
     let mut walked = Vec::new();
     loop {
         let of_profile = profiles.next(|key, _| {
@@ -214,12 +217,14 @@ fn search(
         })?;
         let of_domain = domains.next(|key, _| tables::trailing_id(key))?;
         if of_profile.is_none() && of_domain.is_none() {
-            return Ok(newest.ids.into_iter().rev().collect());
+            return Ok(gathered.ids.into_iter().rev().collect());
         }
         for id in of_profile.flatten().into_iter().chain(of_domain) {
-            newest.add(id);
+            if gathered.wants(id) && filter.matches(rows, id)? {
+                gathered.add(id);
+            }
         }
-        match walk.next()? {
+        match candidates.next()? {
             Some(id) if filter.matches(rows, id)? => walked.push(id),
             Some(_) => continue,
             None => return Ok(walked),
@@ -238,8 +243,15 @@ struct Newest {
 }
 
 impl Newest {
+    /// Whether `id` would be kept, for now.
+    fn wants(&self, id: ConnectionId) -> bool {
+        let is_newer =
+            self.ids.len() < self.wanted || self.ids.first().is_none_or(|&oldest| id > oldest);
+        is_newer && self.before.is_none_or(|before| id < before)
+    }
+
     fn add(&mut self, id: ConnectionId) {
-        if self.before.is_none_or(|before| id < before) {
+        if self.wants(id) {
             self.ids.insert(id);
             if self.ids.len() > self.wanted {
                 self.ids.pop_first();

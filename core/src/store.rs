@@ -220,7 +220,16 @@ impl Store {
     ///
     /// [`Refusal::Invalid`] for a cursor of another list, or a [`StoreError`].
     pub fn list(&self, query: &ListQuery) -> Result<Page<Connection>, Error> {
-        self.live.read(|rows| query::list(rows, query))
+        self.list_from(query, 0)
+    }
+
+    /// As [`list`](Self::list), after passing over the first `offset` connections: for those who count.
+    pub(crate) fn list_from(
+        &self,
+        query: &ListQuery,
+        offset: usize,
+    ) -> Result<Page<Connection>, Error> {
+        self.live.read(|rows| query::list(rows, query, offset))
     }
 
     /// Changes what `patch` names and returns the connection as it stands then.

@@ -18,7 +18,9 @@ const MAX_BYTES: usize = 2048;
 
 fn check(text: &str) -> Result<Box<str>, Problem> {
     let Some(fault) = fault(text) else { return Ok(text.into()) };
-    let message = format!("{} {fault}, such as \"https://example.com/login\"", quoted(text));
+    // What stands before an @ may be a secret, and messages are logged.
+    let shown = if text.contains('@') { "the value".into() } else { quoted(text) };
+    let message = format!("{shown} {fault}, such as \"https://example.com/login\"");
     Err(Problem::value(message))
 }
 

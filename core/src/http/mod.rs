@@ -1,0 +1,153 @@
+//! [`Api`], the HTTP API as a function: a request in, a response out. No server in here; every server is an adapter.
+//!
+//! ```
+//! use connectory::http::{Access, Api, Body};
+//! use connectory::{Limits, Store};
+//!
+//! let api = Api::new(Access::open("default", Limits::default()), Store::in_memory()?);
+//! let request = http::Request::post("/auth/connections")
+//!     .header("content-type", "application/json")
+//!     .body(r#"{"domain":"netflix.com","profile_name":"user-123"}"#)?;
+//! let (head, body) = request.into_parts();
+//!
+//! let response = api.respond(&head, body.as_bytes());
+//! assert_eq!(response.status(), 201);
+//! let Body::Bytes(json) = response.into_body() else { panic!("an object, no stream") };
+//! assert!(json.starts_with(br#"{"id":"ma_"#));
+//!
+//! let response = api.respond(&head, body.as_bytes());
+//! assert_eq!(response.status(), 409);
+//! assert_eq!(response.headers()["x-should-retry"], "false");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![expect(clippy::result_large_err, reason = "a reply is made once for each request")]
+
+mod access;
+mod operations;
+mod params;
+mod reply;
+mod route;
+
+pub use access::{Access, AccessError, Scope};
+pub use reply::{Body, Cause};
+pub use route::{Route, allowed_methods};
+
+use crate::{Limits, REQUEST_MAX_BYTES, Store, StoreError};
+use access::Caller;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use http::request::Parts;
+use http::{Response, StatusCode};
+use reply::Reply;
+
+/// The API's description, OpenAPI 3.1 in JSON.
+pub const OPENAPI: &str = include_str!("openapi.json");
+
+/// Where the stores of projects come from.
+pub trait Stores: Send + Sync {
+    /// The open store of a project, which the access rules know.
+    ///
+    /// # Errors
+    ///
+    /// Whatever opening it came to.
+    fn store(&self, project: &str, limits: Limits) -> Result<Store, StoreError>;
+}
+
+impl Stores for Store {
+    /// One store for every project: for where there is one.
+    fn store(&self, _project: &str, _limits: Limits) -> Result<Store, StoreError> {
+        Ok(self.clone())
+    }
+}
+
+/// The HTTP API over stores, for those whom the access rules let in.
+#[derive(Debug)]
+pub struct Api<S> {
+    access: Access,
+    stores: S,
+}
+
+impl<S: Stores> Api<S> {
+    /// The API over `stores`.
+    pub fn new(access: Access, stores: S) -> Self {
+        Self { access, stores }
+    }
+
+    /// Who may do what.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Answers a request whose body has been read: at most [`REQUEST_MAX_BYTES`], or one byte more to be
+    /// refused. May wait for a commit.
+    pub fn respond(&self, head: &Parts, body: &[u8]) -> Response<Body> {
+        self.answer(head, body).unwrap_or_else(|reply| reply).into_response()
+    }
+
+    /// Answers `POST /load`, whose body is as long as the store: line by line, without their ends.
+    pub fn respond_to_load(
+        &self,
+        head: &Parts,
+        lines: impl IntoIterator<Item = Result<String, StoreError>>,
+    ) -> Response<Body> {
+        let answer = || {
+            let (route, store) = self.admit(head)?;
+            if route != Route::Load {
+                return Err(Reply::not_found(head.uri.path()));
+            }
+            check_media_type(&head.headers, &reply::JSON_LINES)?;
+            operations::load(&store, lines)
+        };
+        answer().unwrap_or_else(|reply| reply).into_response()
+    }
+
+    /// Whether the caller may do what needs `scope`, on whichever project it names.
+    ///
+    /// # Errors
+    ///
+    /// The response to give instead.
+    pub fn permit(&self, headers: &HeaderMap, scope: Scope) -> Result<(), Response<Body>> {
+        self.access
+            .caller(headers)
+            .and_then(|caller| caller.require(scope))
+            .map_err(Reply::into_response)
+    }
+
+    /// Finds the operation and the store, in the order: key, project, path, method, scope.
+    fn admit(&self, head: &Parts) -> Result<(Route, Store), Reply> {
+        let Caller { project, limits, .. } = self.access.caller(&head.headers)?;
+        let (route, scope) = Route::find(&head.method, head.uri.path())?;
+        self.access.caller(&head.headers)?.require(scope)?;
+        let store = self.stores.store(&project, limits)?;
+        Ok((route, store))
+    }
+
+    fn answer(&self, head: &Parts, body: &[u8]) -> Result<Reply, Reply> {
+        let (route, store) = self.admit(head)?;
+        if route.takes_a_body() {
+            if body.len() > REQUEST_MAX_BYTES {
+                return Err(crate::Refusal::TooLarge(REQUEST_MAX_BYTES).into());
+            }
+            // A proxy without a name needs no body to say so.
+            if !(body.is_empty() && matches!(route, Route::RegisterProxy(_))) {
+                check_media_type(&head.headers, &["application/json"])?;
+            }
+        }
+        operations::run(&store, &route, head, body)
+    }
+}
+
+/// Checks that the body is of one of these types, and not compressed.
+fn check_media_type(headers: &HeaderMap, allowed: &[&str]) -> Result<(), Reply> {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let media_type = header(CONTENT_TYPE).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    let plain =
+        header(CONTENT_ENCODING).is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
+    if plain && allowed.iter().any(|allowed| essence.eq_ignore_ascii_case(allowed)) {
+        return Ok(());
+    }
+    let message =
+        format!("the body is not {0}; send it as {0}, not compressed", allowed.join(" or "));
+    Err(Reply::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", &message))
+}
