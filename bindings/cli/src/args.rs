@@ -187,6 +187,28 @@ Examples:
     /// Show what the store holds
     Stats,
 
+    /// Serve the HTTP API
+    #[command(after_help = "\
+Without --keys everyone on this machine may do everything, on this project alone, and nobody else anything.
+The file of --keys is JSON:
+  {\"projects\": {\"default\": {\"plan\": \"startup\", \"cap\": 1000}},
+   \"keys\": [{\"sha256\": \"...\", \"projects\": [\"default\"], \"scopes\": [\"read\", \"write\"]}]}
+where sha256 is the digest of a key: printf %s \"$KEY\" | sha256sum
+
+Examples:
+  connectory serve
+  connectory serve --listen 0.0.0.0:8787 --keys keys.json
+  curl -d '{\"domain\":\"netflix.com\",\"profile_name\":\"user-123\"}' -H 'content-type: application/json' \\
+    http://127.0.0.1:8787/auth/connections")]
+    Serve {
+        /// The address to listen on
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
+        listen: std::net::SocketAddr,
+        /// A file that says which keys open which projects
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        keys: Option<PathBuf>,
+    },
+
     /// Print completions for a shell
     #[command(after_help = "\
 Example:

@@ -6,7 +6,7 @@ use crate::args::{
 };
 use crate::outcome::{CONFLICT, DONE, FAILED, Failure, Outcome, REFUSED};
 use crate::output::{Output, tell};
-use crate::{flags, import, place, progress};
+use crate::{flags, import, place, progress, serve};
 use clap::CommandFactory;
 use connectory::{
     Changes, ConnectionId, CreateOptions, Creation, Cursor, Error, FileStorage, IdempotencyKey,
@@ -61,6 +61,7 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Backup { file } => backup(args, file),
         Command::Check => check(args, output),
         Command::Stats => stats(args, output),
+        Command::Serve { listen, keys } => serve::serve(args, *listen, keys.as_deref()),
         Command::Completions { shell } => {
             let mut command = Args::command();
             clap_complete::generate(*shell, &mut command, "connectory", &mut io::stdout());

@@ -8,6 +8,7 @@ mod outcome;
 mod output;
 mod place;
 mod progress;
+mod serve;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -22,7 +22,12 @@ pub(crate) fn path(args: &Args) -> Result<PathBuf, Failure> {
             })?
             .join("connectory"),
     };
-    Ok(directory.join(format!("{id}.connectory")))
+    Ok(directory.join(file_name(id)))
+}
+
+/// The name of a project's file.
+pub(crate) fn file_name(id: &str) -> String {
+    format!("{id}.connectory")
 }
 
 fn options(args: &Args) -> Options {

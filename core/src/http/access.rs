@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use subtle::ConstantTimeEq;
 
-/// Headers that select a project; without one it is `default`.
+/// Headers that select a project.
 const PROJECT_HEADERS: [&str; 2] = ["x-kernel-project-id", "x-kernel-project"];
 const DEFAULT_PROJECT: &str = "default";
 
@@ -18,6 +18,8 @@ const DEFAULT_PROJECT: &str = "default";
 #[derive(Debug, Clone)]
 pub struct Access {
     projects: BTreeMap<String, Limits>,
+    /// The project of a request that names none.
+    default: String,
     /// `None` where everyone may do everything.
     keys: Option<Vec<Key>>,
 }
@@ -75,7 +77,8 @@ impl Caller {
 impl Access {
     /// Everyone may do everything, on this project alone.
     pub fn open(project: &str, limits: Limits) -> Self {
-        Self { projects: BTreeMap::from([(project.into(), limits)]), keys: None }
+        let projects = BTreeMap::from([(project.into(), limits)]);
+        Self { projects, default: project.into(), keys: None }
     }
 
     /// Reads the rules: `{"projects": {ID: {"plan", "cap"}}, "keys": [{"sha256", "projects": [ID] | "*",
@@ -107,7 +110,8 @@ impl Access {
         });
         let mut projects: BTreeMap<_, _> = projects.unwrap_or_default().into_iter().collect();
         projects.entry(DEFAULT_PROJECT.into()).or_default();
-        fields.finish(Some(Self { projects, keys: Some(keys.unwrap_or_default()) }))
+        let default = DEFAULT_PROJECT.into();
+        fields.finish(Some(Self { projects, default, keys: Some(keys.unwrap_or_default()) }))
     }
 
     /// The projects that are known, and what each may do.
@@ -126,7 +130,7 @@ impl Access {
             Some(keys) => Some(find(keys, headers).ok_or_else(unauthorized)?),
             None => None,
         };
-        let project = project(headers)?;
+        let project = project(headers)?.unwrap_or(&self.default);
         let Some(limits) = self.projects.get(project) else {
             let message = "no project has this ID; send one in X-Kernel-Project-Id, or no header for the default";
             return Err(Reply::error(StatusCode::NOT_FOUND, "project_not_found", message));
@@ -200,15 +204,15 @@ fn unauthorized() -> Reply {
 }
 
 /// The project that the headers select.
-fn project(headers: &HeaderMap) -> Result<&str, Reply> {
+fn project(headers: &HeaderMap) -> Result<Option<&str>, Reply> {
     let mut sent = PROJECT_HEADERS.iter().flat_map(|name| headers.get_all(*name));
-    let Some(first) = sent.next() else { return Ok(DEFAULT_PROJECT) };
+    let Some(first) = sent.next() else { return Ok(None) };
     if sent.any(|other| other != first) {
         let message = "the headers name more than one project; send X-Kernel-Project-Id once";
         return Err(Reply::error(StatusCode::BAD_REQUEST, "bad_request", message));
     }
     // What is no text is no project either.
-    Ok(first.to_str().unwrap_or_default())
+    Ok(Some(first.to_str().unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -43,6 +43,11 @@ use reply::Reply;
 /// The API's description, OpenAPI 3.1 in JSON.
 pub const OPENAPI: &str = include_str!("openapi.json");
 
+/// A response in the API's error form, for what an adapter itself turns down.
+pub fn error(status: StatusCode, code: &str, message: &str) -> Response<Body> {
+    Reply::error(status, code, message).into_response()
+}
+
 /// Where the stores of projects come from.
 pub trait Stores: Send + Sync {
     /// The open store of a project, which the access rules know.
@@ -57,6 +62,12 @@ impl Stores for Store {
     /// One store for every project: for where there is one.
     fn store(&self, _project: &str, _limits: Limits) -> Result<Store, StoreError> {
         Ok(self.clone())
+    }
+}
+
+impl<S: Stores + ?Sized> Stores for std::sync::Arc<S> {
+    fn store(&self, project: &str, limits: Limits) -> Result<Store, StoreError> {
+        (**self).store(project, limits)
     }
 }
 
