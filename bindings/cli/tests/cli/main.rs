@@ -3,4 +3,5 @@
 mod command_line;
 mod import;
 mod processes;
+mod serve;
 mod shell;
