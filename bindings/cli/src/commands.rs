@@ -210,6 +210,22 @@ fn record(args: &Args, output: &Output, record: &RecordArgs) -> Outcome {
     finish(&place::open(args)?, |store| output.one(&store.record(id, seen)?))
 }
 
+/// Lists what has no filters.
+fn list_all<T: Serialize>(
+    args: &Args,
+    output: &Output,
+    page: &PageArgs,
+    columns: &[&str],
+    read: fn(&Store, &PageQuery) -> Result<Page<T>, Error>,
+) -> Outcome {
+    let query = PageQuery::from_json(&flags::page(page))?;
+    let store = place::open_to_read(args)?;
+    let page = pages(page.all, query.cursor.clone(), |cursor| {
+        read(&store, &PageQuery { cursor, ..query.clone() })
+    })?;
+    show(output, &page, columns)
+}
+
 fn profiles(
     args: &Args,
     output: &Output,
@@ -217,14 +233,7 @@ fn profiles(
     command: Option<&ProfilesCommand>,
 ) -> Outcome {
     match command {
-        None => {
-            let query = PageQuery::from_json(&flags::page(page))?;
-            let store = place::open_to_read(args)?;
-            let page = pages(page.all, query.cursor.clone(), |cursor| {
-                store.profiles(&PageQuery { cursor, ..query.clone() })
-            })?;
-            show(output, &page, &["name", "connections"])
-        }
+        None => list_all(args, output, page, &["name", "connections"], Store::profiles),
         Some(ProfilesCommand::Delete { name }) => match value("name", name) {
             Ok(name) => finish(&place::open(args)?, |store| Ok(store.delete_profile(name)?)),
             // No profile can have such a name.
@@ -240,14 +249,7 @@ fn proxies(
     command: Option<&ProxiesCommand>,
 ) -> Outcome {
     match command {
-        None => {
-            let query = PageQuery::from_json(&flags::page(page))?;
-            let store = place::open_to_read(args)?;
-            let page = pages(page.all, query.cursor.clone(), |cursor| {
-                store.proxies(&PageQuery { cursor, ..query.clone() })
-            })?;
-            show(output, &page, &["id", "name", "connections"])
-        }
+        None => list_all(args, output, page, &["id", "name", "connections"], Store::proxies),
         Some(ProxiesCommand::Register { id, name }) => {
             let id = value("id", id).map_err(Refusal::from)?;
             let name = name.as_deref().map(|name| value("name", name)).transpose();

@@ -4,4 +4,5 @@ mod command_line;
 mod import;
 mod processes;
 mod serve;
+mod serve_cases;
 mod shell;

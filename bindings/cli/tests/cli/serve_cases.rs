@@ -1,0 +1,115 @@
+//! `serve` answers the cases of the contract over a socket as the engine does in memory.
+
+use crate::shell::Shell;
+use connectory_tests::cases::{self, HttpSubject, Opening, Transport};
+use http::header::AUTHORIZATION;
+use http::{Request, Response, Uri};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command};
+use ureq::Agent;
+
+const KEY: &str = "key-of-the-cases";
+
+/// A running server; killed when it goes, unless it was stopped.
+struct Server {
+    process: Child,
+    /// Its origin, as it prints it.
+    origin: String,
+}
+
+impl Server {
+    fn start(shell: &Shell, keys: &str) -> Self {
+        let mut process = shell.start(&["serve", "--listen", "127.0.0.1:0", "--keys", keys]);
+        let mut log = BufReader::new(process.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.starts_with("listening on ") {
+            line.clear();
+            assert_ne!(log.read_line(&mut line).unwrap(), 0, "the server did not start");
+        }
+        // The log goes on; nobody reads it, and it must not fill the pipe.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let origin = line.trim_end().strip_prefix("listening on ").unwrap().to_owned();
+        Self { process, origin }
+    }
+
+    /// Tells it to stop, and waits until it has.
+    fn stop(mut self) -> Option<i32> {
+        let id = self.process.id().to_string();
+        Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// The way to one project of the server.
+struct Socket {
+    agent: Agent,
+    origin: String,
+    project: String,
+}
+
+impl Transport for Socket {
+    fn send(&mut self, mut request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+        let address = format!("{}{}", self.origin, request.uri());
+        *request.uri_mut() = address.parse::<Uri>().unwrap();
+        let headers = request.headers_mut();
+        headers.insert(AUTHORIZATION, format!("Bearer {KEY}").parse().unwrap());
+        headers.insert("x-kernel-project-id", self.project.parse().unwrap());
+        // To the client a body of no bytes is one all the same, and not for every method.
+        let answered = if request.body().is_empty() && request.method() != "POST" {
+            self.agent.run(request.map(drop))
+        } else {
+            self.agent.run(request)
+        };
+        answered.unwrap().map(|mut body| body.read_to_vec().unwrap())
+    }
+}
+
+fn limits(Opening { plan, cap }: &Opening) -> Value {
+    let plan = plan.as_ref().map(|plan| ("plan".to_owned(), json!(plan)));
+    let cap = cap.map(|cap| ("cap".to_owned(), json!(cap)));
+    plan.into_iter().chain(cap).collect::<Map<_, _>>().into()
+}
+
+fn sha256(key: &str) -> String {
+    Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn every_scenario_that_has_a_form_over_http_goes_over_a_socket() {
+    let files = cases::files();
+    let all = files.iter().flat_map(|file| file.scenarios.iter().map(move |one| (file, one)));
+    let (replayed, skipped): (Vec<_>, Vec<_>) = all.partition(|(_, one)| one.goes_over_http());
+    assert_eq!((replayed.len(), skipped.len()), (58, 37), "replayed and skipped");
+
+    // A store for each scenario is a project for each.
+    let project = |n: usize| format!("scenario-{n}");
+    let projects = replayed.iter().enumerate();
+    let projects: Map<_, _> =
+        projects.map(|(n, (_, one))| (project(n), limits(&one.opening))).collect();
+    let key = json!({
+        "sha256": sha256(KEY), "projects": "*", "scopes": ["read", "write", "admin"]
+    });
+    let shell = Shell::new();
+    let keys = shell.path("keys.json");
+    std::fs::write(&keys, json!({"projects": projects, "keys": [key]}).to_string()).unwrap();
+
+    let server = Server::start(&shell, keys.to_str().unwrap());
+    let agent: Agent = Agent::config_builder().http_status_as_error(false).build().into();
+    let mut failures = Vec::new();
+    for (n, (file, scenario)) in replayed.iter().enumerate() {
+        let (agent, origin) = (agent.clone(), server.origin.clone());
+        let socket = Socket { agent, origin, project: project(n) };
+        failures.extend(file.replay_one(scenario, Box::new(HttpSubject::new(socket))));
+    }
+    assert!(failures.is_empty(), "{}:\n\n{}", failures.len(), failures.join("\n\n"));
+    assert_eq!(server.stop(), Some(0));
+}
