@@ -48,14 +48,18 @@ impl Disk {
     /// Opens the tables in `storage`, making them where it is empty.
     pub(crate) fn open(storage: &dyn Storage, cache_bytes: usize) -> Result<Self, StoreError> {
         let backend = Withheld::new(storage.open()?)?;
-        let is_new = backend.len()? == 0;
+        let is_new = is_blank(&backend)?;
+        if is_new {
+            // What an interrupted making left behind.
+            backend.set_len(0)?;
+        }
         let database = redb::Builder::new()
             .set_cache_size(cache_bytes)
             .create_with_backend(backend.clone())
             .map_err(open_error)?;
         let disk =
             Self { database: Opened::Writable(database), commit_mode: storage.commit_mode() };
-        if is_new {
+        if is_new || disk.has_no_tables()? {
             backend.release()?;
             disk.make_tables()?;
         } else {
@@ -117,6 +121,13 @@ impl Disk {
             }
         }
         commit(transaction)
+    }
+
+    /// Whether this is a database in which nothing was ever made: the making of a store was interrupted.
+    fn has_no_tables(&self) -> Result<bool, StoreError> {
+        let transaction = self.begin_read()?;
+        let mut tables = transaction.list_tables().map_err(storage_error)?;
+        Ok(tables.next().is_none())
     }
 
     fn meta<T>(&self, key: &str, read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, StoreError> {
@@ -269,6 +280,16 @@ impl Disk {
         }
         .map_err(open_error)
     }
+}
+
+/// Whether the storage holds no database yet: redb writes what a file begins with last.
+fn is_blank(backend: &dyn StorageBackend) -> Result<bool, StoreError> {
+    let mut head = [0; 9];
+    let there = usize::try_from(backend.len()?).unwrap_or(usize::MAX).min(head.len());
+    if let Some(head) = head.get_mut(..there).filter(|head| !head.is_empty()) {
+        backend.read(0, head)?;
+    }
+    Ok(head == [0; 9])
 }
 
 fn insert(

@@ -17,6 +17,7 @@ use crate::connection::Connection;
 use crate::disk::Snapshot;
 use crate::engine::Op;
 use crate::json::Fields;
+use crate::live::Live;
 use crate::observation::Source;
 use crate::request::{Fingerprint, Idempotency};
 use crate::rows::{Order, Rows};
@@ -98,6 +99,7 @@ struct IdempotencyLine<'a> {
 /// store has to recover from a failure of its storage meanwhile, the next line is an error.
 #[derive(Debug)]
 pub struct Dump {
+    live: Arc<Live>,
     snapshot: Arc<Snapshot>,
     section: Option<Section>,
     ready: VecDeque<String>,
@@ -111,10 +113,11 @@ struct Section {
 }
 
 impl Dump {
-    pub(crate) fn new(snapshot: Arc<Snapshot>) -> Result<Self, StoreError> {
+    pub(crate) fn new(live: Arc<Live>) -> Result<Self, StoreError> {
+        let snapshot = live.snapshot()?;
         let header = to_line(&Header { format: NAME, version: VERSION })?;
         let section = Some(Section { table: Table::Proxies, after: None });
-        Ok(Self { snapshot, section, ready: VecDeque::from([header]) })
+        Ok(Self { live, snapshot, section, ready: VecDeque::from([header]) })
     }
 
     /// How many connections the dump will hold.
@@ -154,6 +157,7 @@ impl Iterator for Dump {
     fn next(&mut self) -> Option<Self::Item> {
         while self.ready.is_empty() && self.section.is_some() {
             if let Err(error) = self.read_on() {
+                self.live.note(&self.snapshot, &error);
                 return Some(Err(error));
             }
         }

@@ -239,8 +239,11 @@ impl<'a> Batch<'a> {
         }
         let NewConnection { domain, profile_name, settings } = create.request;
         let mut last_id = self.state.last_id;
+        let id = last_id
+            .next(create.stamp, &profile_name)
+            .ok_or_else(|| StoreError::Internal("there is no greater ID".into()))?;
         let connection = Connection {
-            id: last_id.next(create.stamp, &profile_name),
+            id,
             profile_name,
             domain,
             status: Status::NeedsAuth,

@@ -321,6 +321,11 @@ impl StoreError {
         }
     }
 
+    /// Whether the storage itself failed, and must be reopened before it is of use again.
+    pub(crate) fn is_of_storage(&self) -> bool {
+        matches!(self, Self::Io(_) | Self::StorageFull)
+    }
+
     pub(crate) fn damaged(what: impl Into<String>) -> Self {
         Self::Damaged(what.into())
     }

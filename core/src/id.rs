@@ -177,17 +177,21 @@ pub(crate) struct LastId {
 }
 
 impl LastId {
-    /// Makes the next ID, greater than every one before it whatever the clock says.
-    pub(crate) fn next(&mut self, stamp: Stamp, profile: &ProfileName) -> ConnectionId {
+    /// Makes the next ID, greater than every one before it whatever the clock says; `None` where no greater one
+    /// exists, after a dump with the greatest of all.
+    pub(crate) fn next(&mut self, stamp: Stamp, profile: &ProfileName) -> Option<ConnectionId> {
         let now_ms = stamp.now_ms.min(MS_MAX);
         let step = 1 + (stamp.random & u64::from(u32::MAX));
         let next = match self.order.checked_add(step) {
             Some(order) if now_ms <= self.ms => Self { ms: self.ms, order },
             _ => Self { ms: now_ms.max(self.ms + 1), order: stamp.random >> 1 },
         };
+        if next.ms > MS_MAX {
+            return None;
+        }
         *self = next;
         let bits = u128::from(next.ms) << 80 | u128::from(next.order) << 16;
-        ConnectionId(bits | u128::from(profile.route()))
+        Some(ConnectionId(bits | u128::from(profile.route())))
     }
 
     /// Moves up to `id`, if it is greater.
@@ -209,7 +213,8 @@ mod tests {
     #[test]
     fn the_layout_is_as_documented() {
         let mut last = LastId::default();
-        let id = last.next(Stamp { now_ms: 0x0123_4567_89ab, random: u64::MAX }, &profile("a"));
+        let id =
+            last.next(Stamp { now_ms: 0x0123_4567_89ab, random: u64::MAX }, &profile("a")).unwrap();
         assert_eq!(id.unix_ms(), 0x0123_4567_89ab);
         assert_eq!(id.order(), u64::MAX >> 1, "the top bit is clear in a new millisecond");
         // FNV-1a-64 of "a" is af63dc4c8601ec8c.
@@ -223,9 +228,9 @@ mod tests {
     fn ids_rise_within_a_millisecond_and_over_a_clock_that_jumps_back() {
         let mut last = LastId::default();
         let profile = profile("p");
-        let mut before = last.next(Stamp { now_ms: 1000, random: 7 }, &profile);
+        let mut before = last.next(Stamp { now_ms: 1000, random: 7 }, &profile).unwrap();
         for (now_ms, random) in [(1000, 0), (1000, u64::MAX), (999, 0), (0, u64::MAX), (1001, 0)] {
-            let id = last.next(Stamp { now_ms, random }, &profile);
+            let id = last.next(Stamp { now_ms, random }, &profile).unwrap();
             assert!(id > before);
             before = id;
         }
@@ -235,7 +240,7 @@ mod tests {
     #[test]
     fn a_millisecond_that_is_full_borrows_from_the_next() {
         let mut last = LastId { ms: 5, order: u64::MAX };
-        let id = last.next(Stamp { now_ms: 3, random: 9 }, &profile("p"));
+        let id = last.next(Stamp { now_ms: 3, random: 9 }, &profile("p")).unwrap();
         assert_eq!((id.unix_ms(), id.order()), (6, 4));
     }
 

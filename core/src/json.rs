@@ -100,6 +100,11 @@ impl Json {
                 ViolationCode::InvalidType,
                 format!("{number} is not an integer; send one"),
             )),
+            // Flags and query parameters are texts, whatever they mean.
+            Self::String(text) => Err(Problem::new(
+                ViolationCode::InvalidType,
+                format!("{} is not an integer; send one", quoted(text)),
+            )),
             other => Err(other.wrong_type("an integer")),
         }
     }
@@ -404,6 +409,7 @@ impl<'a> Fields<'a> {
         for (n, name) in unknown.into_iter().enumerate() {
             let message = match self.known.iter().find(|known| resembles(known, name)) {
                 Some(known) => format!("is not a field; did you mean {known}?"),
+                None if self.known.is_empty() => "is not a field; send none".into(),
                 None if n == 0 => format!("is not a field; send only {}", self.known.join(", ")),
                 None => "is not a field".into(),
             };

@@ -109,10 +109,13 @@ impl Live {
         Create { request, idempotency, ensure: options.ensure, stamp }
     }
 
+    pub(crate) fn published(&self) -> Published {
+        self.published.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What readers see, reopened first where the storage failed.
     pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
-        let published = self.published.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match published {
+        match self.published() {
             Published::Open(snapshot) => Ok(snapshot),
             Published::Closed => Err(StoreError::Closed),
             Published::Failed => self.alone(|| self.reopened())?,
@@ -140,21 +143,23 @@ impl Live {
     pub(crate) fn read<T>(&self, read: impl Fn(Rows<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let snapshot = self.snapshot()?;
         match read(Rows::of(&snapshot)) {
-            Err(Error::Failed(StoreError::Io(_) | StoreError::StorageFull)) => {
-                let fresh = self.alone(|| {
-                    let current = self.published.read().unwrap_or_else(PoisonError::into_inner);
-                    let stale =
-                        matches!(&*current, Published::Open(at) if Arc::ptr_eq(at, &snapshot));
-                    drop(current);
-                    if stale {
-                        self.publish(Published::Failed);
-                    }
-                    self.reopened()
-                })??;
+            Err(Error::Failed(error)) if error.is_of_storage() => {
+                self.note(&snapshot, &error);
                 drop(snapshot);
-                read(Rows::of(&fresh))
+                read(Rows::of(&*self.snapshot()?))
             }
             answer => answer,
+        }
+    }
+
+    /// Notes that something failed on `snapshot`: if it was the storage, it is reopened before anything else is done.
+    pub(crate) fn note(&self, snapshot: &Arc<Snapshot>, error: &StoreError) {
+        if !error.is_of_storage() {
+            return;
+        }
+        let mut published = self.published.write().unwrap_or_else(PoisonError::into_inner);
+        if matches!(&*published, Published::Open(current) if Arc::ptr_eq(current, snapshot)) {
+            *published = Published::Failed;
         }
     }
 
@@ -165,8 +170,7 @@ impl Live {
 
     /// What readers see, reopened first if need be. Only for whoever has the lead.
     pub(crate) fn reopened(&self) -> Result<Arc<Snapshot>, StoreError> {
-        let published = self.published.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match published {
+        match self.published() {
             Published::Open(snapshot) => Ok(snapshot),
             Published::Closed => Err(StoreError::Closed),
             Published::Failed => {
@@ -235,28 +239,25 @@ impl Live {
             return fail_all(&jobs, &StoreError::ReadOnly);
         }
         let mut batch = Batch::new(&snapshot, &self.options.limits);
-        let mut read_failure = None;
         let answers: Vec<Answers> = jobs
             .into_iter()
-            .map(|ops| {
-                ops.into_iter()
-                    .map(|op| {
-                        let answer = batch.apply(op);
-                        if let Err(Error::Failed(StoreError::Io(error))) = &answer {
-                            read_failure = Some(StoreError::Io(Arc::clone(error)));
-                        }
-                        answer
-                    })
-                    .collect()
-            })
+            .map(|ops| ops.into_iter().map(|op| batch.apply(op)).collect())
             .collect();
         let (effects, state) = batch.finish();
-        let committed = match read_failure {
-            Some(error) => Err(error),
-            None if effects.is_empty() => return answers,
-            None => disk.commit(&effects, &state),
-        };
-        match committed {
+        // What fails while it reads fails for certain, and everything after it would too.
+        let mut of_reading = answers.iter().flatten().filter_map(|answer| match answer {
+            Err(Error::Failed(error)) if error.is_of_storage() => Some(error.clone()),
+            _ => None,
+        });
+        if let Some(error) = of_reading.next() {
+            drop(snapshot);
+            self.recover(&mut writer);
+            return answers.iter().map(|answers| fail(answers.len(), &error)).collect();
+        }
+        if effects.is_empty() {
+            return answers;
+        }
+        match disk.commit(&effects, &state) {
             Ok(()) => {
                 match disk.snapshot() {
                     Ok(snapshot) => self.publish(Published::Open(Arc::new(snapshot))),
@@ -288,8 +289,7 @@ impl Live {
 
     /// What became of a batch whose commit failed: gone, if the reopened store does not have it.
     fn outcome_of(&self, error: StoreError, state: &State) -> StoreError {
-        let published = self.published.read().unwrap_or_else(PoisonError::into_inner);
-        match &*published {
+        match self.published() {
             Published::Open(snapshot) if snapshot.state.revision < state.revision => error,
             _ => StoreError::OutcomeUnknown(error.to_string()),
         }

@@ -22,7 +22,10 @@ pub(crate) fn load(
         if (state.connections, state.profiles, state.proxies) != (0, 0, 0) {
             return Err(Refusal::InUse(Used::Store).into());
         }
-        disk.set_loading(Some(&state))?;
+        if let Err(error) = disk.set_loading(Some(&state)) {
+            live.recover(&mut writer);
+            return Err(error.into());
+        }
         let loaded = load_lines(live, disk, lines);
         let settled = match &loaded {
             Ok(_) => disk.set_loading(None),
@@ -35,7 +38,13 @@ pub(crate) fn load(
             }
             Err(error) => {
                 live.recover(&mut writer);
-                Err(error.into())
+                // Opening the store undid the load, unless its very last commit is there.
+                loaded.and_then(|_| match live.published() {
+                    Published::Open(snapshot) if snapshot.state.connections == 0 => {
+                        Err(error.into())
+                    }
+                    _ => Err(StoreError::OutcomeUnknown(error.to_string()).into()),
+                })
             }
         }
     })?

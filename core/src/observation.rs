@@ -258,8 +258,40 @@ fn check_text(text: &str) -> Result<Box<str>, Problem> {
     Err(Problem::value(format!("is {} bytes long; send at most 4096", text.len())))
 }
 
-/// The most fields, options or buttons that a flow may show.
+/// What a flow shows of one kind, such as fields or options: at most 100.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Shown<T>(Vec<T>);
+
+/// The most that a [`Shown`] holds.
 const MOST: usize = 100;
+
+impl<T> Shown<T> {
+    /// Checks the number.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] above 100.
+    pub fn new(items: Vec<T>) -> Result<Self, Problem> {
+        if items.len() > MOST {
+            return Err(Problem::value(format!("has {} items; send at most {MOST}", items.len())));
+        }
+        Ok(Self(items))
+    }
+
+    /// The items.
+    pub fn as_slice(&self) -> &[T] {
+        &self.0
+    }
+
+    fn read(
+        fields: &mut Fields<'_>,
+        name: &'static str,
+        read: fn(&mut Fields<'_>) -> Option<T>,
+    ) -> Option<Self> {
+        fields.objects_or_null(name, MOST, read).map(Self)
+    }
+}
 
 /// A login, as the API shows it: every field of the answer whose name begins with `flow_`, and those beside them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -273,13 +305,13 @@ pub struct Flow {
     /// When it ends by itself.
     pub flow_expires_at: Option<Timestamp>,
     /// The form fields that want values.
-    pub discovered_fields: Option<Vec<DiscoveredField>>,
+    pub discovered_fields: Option<Shown<DiscoveredField>>,
     /// The second factors to choose from.
-    pub mfa_options: Option<Vec<MfaOption>>,
+    pub mfa_options: Option<Shown<MfaOption>>,
     /// The other choices, such as accounts.
-    pub sign_in_options: Option<Vec<SignInOption>>,
+    pub sign_in_options: Option<Shown<SignInOption>>,
     /// The sign-in buttons of other providers.
-    pub pending_sso_buttons: Option<Vec<SsoButton>>,
+    pub pending_sso_buttons: Option<Shown<SsoButton>>,
     /// What a person should do outside the browser.
     pub external_action_message: Option<FlowText>,
     /// What the web site complained of.
@@ -326,12 +358,10 @@ impl Flow {
         let flow_type = fields.require("flow_type", Json::parse_str);
         let flow_step = fields.read_or_null("flow_step", Json::parse_str);
         let flow_expires_at = fields.read_or_null("flow_expires_at", Json::parse_str);
-        let discovered_fields =
-            fields.objects_or_null("discovered_fields", MOST, DiscoveredField::read);
-        let mfa_options = fields.objects_or_null("mfa_options", MOST, MfaOption::read);
-        let sign_in_options = fields.objects_or_null("sign_in_options", MOST, SignInOption::read);
-        let pending_sso_buttons =
-            fields.objects_or_null("pending_sso_buttons", MOST, SsoButton::read);
+        let discovered_fields = Shown::read(fields, "discovered_fields", DiscoveredField::read);
+        let mfa_options = Shown::read(fields, "mfa_options", MfaOption::read);
+        let sign_in_options = Shown::read(fields, "sign_in_options", SignInOption::read);
+        let pending_sso_buttons = Shown::read(fields, "pending_sso_buttons", SsoButton::read);
         let mut text = |name| fields.read_or_null(name, Json::parse_str);
         let external_action_message = text("external_action_message");
         let website_error = text("website_error");

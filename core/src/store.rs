@@ -378,7 +378,7 @@ impl Store {
     ///
     /// A [`StoreError`].
     pub fn dump(&self) -> Result<Dump, Error> {
-        Ok(Dump::new(self.live.snapshot()?)?)
+        Ok(Dump::new(Arc::clone(&self.live))?)
     }
 
     /// Fills an empty store from the lines of a dump: all of them or, where one is wrong, none. Returns the
@@ -409,7 +409,8 @@ impl Store {
         if disk.snapshot()?.state != State::default() {
             return Err(Refusal::InUse(Used::Store).into());
         }
-        disk.copy(&*self.live.snapshot()?, progress)?;
+        let snapshot = self.live.snapshot()?;
+        disk.copy(&snapshot, progress).inspect_err(|error| self.live.note(&snapshot, error))?;
         Ok(disk.close()?)
     }
 
@@ -434,7 +435,10 @@ impl Store {
     pub fn check(&self) -> Result<CheckReport, Error> {
         let live = &self.live;
         live.alone(|| {
-            let mut report = check::check(&*live.reopened()?)?;
+            let snapshot = live.reopened()?;
+            let checked = check::check(&snapshot);
+            let mut report = checked.inspect_err(|error| live.note(&snapshot, error))?;
+            drop(snapshot);
             let mut writer = live.writer()?;
             let Some(disk) = writer.as_mut().filter(|disk| !disk.is_read_only()) else {
                 return Ok(report);

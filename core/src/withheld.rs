@@ -1,7 +1,8 @@
 //! [`Withheld`], a backend that keeps writes to itself until the store is known to be one of ours.
 //!
 //! Opening a database writes: a mark in its header, repairs after a crash. A file that turns out to be of another
-//! format must stay as it is, so what is written before that is known stays in memory.
+//! format must stay as it is, so what is written before that is known stays in memory. It is done later in the same
+//! order with the same syncs between, so a crash or a failure in the middle finds what it would have found without.
 
 use crate::storage::Boxed;
 use redb::{BackendError, StorageBackend};
@@ -18,10 +19,20 @@ pub(crate) struct Withheld {
 #[derive(Debug)]
 struct Inner {
     backend: Boxed,
-    /// What has not been done yet, in order; `None` once everything goes straight through.
-    held: Mutex<Option<Held>>,
+    state: Mutex<State>,
 }
 
+#[derive(Debug)]
+enum State {
+    /// Writes are kept here.
+    Holding(Held),
+    /// Everything goes straight through.
+    Released,
+    /// The release failed half-way: nothing may be written on top of that.
+    Broken,
+}
+
+/// What has not been done yet, in order.
 #[derive(Debug)]
 struct Held {
     length: u64,
@@ -32,31 +43,61 @@ struct Held {
 enum Act {
     SetLen(u64),
     Write(u64, Vec<u8>),
+    Sync,
+}
+
+fn broken() -> io::Error {
+    io::Error::other("opening the store failed half-way")
 }
 
 impl Withheld {
     pub(crate) fn new(backend: Box<dyn StorageBackend>) -> io::Result<Self> {
         let held = Held { length: backend.len()?, acts: Vec::new() };
         Ok(Self {
-            inner: Arc::new(Inner { backend: Boxed(backend), held: Mutex::new(Some(held)) }),
+            inner: Arc::new(Inner {
+                backend: Boxed(backend),
+                state: Mutex::new(State::Holding(held)),
+            }),
         })
     }
 
     /// Does what was withheld, and everything from now on at once.
     pub(crate) fn release(&self) -> io::Result<()> {
-        let mut held = self.held();
-        let Some(Held { acts, .. }) = held.take() else { return Ok(()) };
+        let mut state = self.state();
+        let State::Holding(Held { acts, .. }) = std::mem::replace(&mut *state, State::Broken)
+        else {
+            return Ok(());
+        };
         for act in acts {
             match act {
                 Act::SetLen(length) => self.inner.backend.set_len(length)?,
                 Act::Write(offset, data) => self.inner.backend.write(offset, &data)?,
+                Act::Sync => self.inner.backend.sync_data()?,
             }
         }
-        self.inner.backend.sync_data()
+        *state = State::Released;
+        Ok(())
     }
 
-    fn held(&self) -> MutexGuard<'_, Option<Held>> {
-        self.inner.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps an act to itself, or does it; nobody waits for the lock meanwhile.
+    fn act(
+        &self,
+        keep: impl FnOnce(&mut Held),
+        act: impl FnOnce(&Boxed) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match &mut *self.state() {
+            State::Holding(held) => {
+                keep(held);
+                return Ok(());
+            }
+            State::Broken => return Err(broken()),
+            State::Released => {}
+        }
+        act(&self.inner.backend)
     }
 }
 
@@ -77,6 +118,7 @@ impl Held {
                     let skipped = usize::try_from(offset.saturating_sub(*at)).unwrap_or(usize::MAX);
                     patches.push((start, end, data.get(skipped..)));
                 }
+                Act::Sync => {}
             }
         }
         for (start, end, data) in patches {
@@ -95,16 +137,16 @@ impl Held {
 
 impl StorageBackend for Withheld {
     fn len(&self) -> io::Result<u64> {
-        match &*self.held() {
-            Some(held) => Ok(held.length),
-            None => self.inner.backend.len(),
+        match &*self.state() {
+            State::Holding(held) => Ok(held.length),
+            State::Released | State::Broken => self.inner.backend.len(),
         }
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let held = self.held();
-        let Some(held) = &*held else {
-            drop(held);
+        let state = self.state();
+        let State::Holding(held) = &*state else {
+            drop(state);
             return self.inner.backend.read(offset, out);
         };
         let beyond =
@@ -125,28 +167,20 @@ impl StorageBackend for Withheld {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        match &mut *self.held() {
-            Some(held) => {
-                held.length = len;
-                held.acts.push(Act::SetLen(len));
-                Ok(())
-            }
-            None => self.inner.backend.set_len(len),
-        }
+        let keep = |held: &mut Held| {
+            held.length = len;
+            held.acts.push(Act::SetLen(len));
+        };
+        self.act(keep, |backend| backend.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        if self.held().is_some() { Ok(()) } else { self.inner.backend.sync_data() }
+        self.act(|held| held.acts.push(Act::Sync), StorageBackend::sync_data)
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut held = self.held();
-        if let Some(held) = &mut *held {
-            held.acts.push(Act::Write(offset, data.to_vec()));
-            return Ok(());
-        }
-        drop(held);
-        self.inner.backend.write(offset, data)
+        let keep = |held: &mut Held| held.acts.push(Act::Write(offset, data.to_vec()));
+        self.act(keep, |backend| backend.write(offset, data))
     }
 
     fn close(&self) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use super::reply::Reply;
 use crate::json::Fields;
-use crate::{Json, Limits, Plan, Problem, Refusal};
+use crate::{Json, Limits, Plan, Problem, Refusal, ViolationCode};
 use http::header::{AUTHORIZATION, HeaderMap};
 use http::{HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
@@ -208,8 +208,9 @@ fn project(headers: &HeaderMap) -> Result<Option<&str>, Reply> {
     let mut sent = PROJECT_HEADERS.iter().flat_map(|name| headers.get_all(*name));
     let Some(first) = sent.next() else { return Ok(None) };
     if sent.any(|other| other != first) {
-        let message = "the headers name more than one project; send X-Kernel-Project-Id once";
-        return Err(Reply::error(StatusCode::BAD_REQUEST, "bad_request", message));
+        let problem =
+            Problem::new(ViolationCode::DuplicateField, "is there with another project; send one");
+        return Err(Refusal::from(problem.at("X-Kernel-Project-Id")).into());
     }
     // What is no text is no project either.
     Ok(Some(first.to_str().unwrap_or_default()))

@@ -150,11 +150,11 @@ impl<S: Stores> Api<S> {
 
 /// Checks that the body is of one of these types, and not compressed.
 fn check_media_type(headers: &HeaderMap, allowed: &[&str]) -> Result<(), Reply> {
-    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let media_type = header(CONTENT_TYPE).unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    let plain =
-        header(CONTENT_ENCODING).is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
+    let all = |name| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
+    let mut essences =
+        all(CONTENT_TYPE).map(|text| text.split(';').next().unwrap_or_default().trim());
+    let essence = essences.next().filter(|_| essences.next().is_none()).unwrap_or_default();
+    let plain = all(CONTENT_ENCODING).all(|coding| coding.eq_ignore_ascii_case("identity"));
     if plain && allowed.iter().any(|allowed| essence.eq_ignore_ascii_case(allowed)) {
         return Ok(());
     }

@@ -97,9 +97,13 @@ fn create(store: &Store, head: &Parts, body: &[u8]) -> Result<Reply, Reply> {
 fn list(store: &Store, query: Option<&str>) -> Result<Reply, Reply> {
     let (query, offset) = params::list(query)?;
     let page = store.list_from(&query, offset)?;
-    let next = page.next_cursor.as_ref().map(|_| offset + page.items.len());
-    Ok(paged(&page.items, page.next_cursor.as_ref())
-        .with_text("x-next-offset", &next.unwrap_or(0).to_string()))
+    let reply = paged(&page.items, page.next_cursor.as_ref());
+    if query.page.cursor.is_some() {
+        // Who goes by cursor is not counted.
+        return Ok(reply);
+    }
+    let next = page.next_cursor.as_ref().map_or(0, |_| offset + page.items.len());
+    Ok(reply.with_text("x-next-offset", &next.to_string()))
 }
 
 /// A page as an array, and in its headers where the list goes on.

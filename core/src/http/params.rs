@@ -86,5 +86,10 @@ pub(crate) fn prefers_existing(headers: &HeaderMap) -> bool {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|preference| preference.trim().eq_ignore_ascii_case(ENSURE))
+        .any(|preference| {
+            // RFC 7240 allows quotes, blanks and parameters.
+            let preference = preference.split(';').next().unwrap_or_default();
+            let plain = preference.split('=').map(|part| part.trim().trim_matches('"'));
+            plain.collect::<Vec<_>>().join("=").eq_ignore_ascii_case(ENSURE)
+        })
 }

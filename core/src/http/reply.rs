@@ -1,7 +1,7 @@
 //! [`Reply`], a response in the making, and what each refusal and failure comes to.
 
 use crate::{Creation, Dump, Error, Refusal, StoreError, Violation};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
@@ -66,10 +66,13 @@ impl Reply {
     fn with_details(status: StatusCode, code: &str, message: &str, details: &[Violation]) -> Self {
         let reply = Self::json(status, &ErrorBody { code, message, details });
         // The official clients try again after a 408, 409, 429 or 5xx. Nothing about a refusal will change.
-        if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
-            reply.not_to_be_retried()
-        } else {
-            reply
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => {
+                reply.with("retry-after", HeaderValue::from_static("1"))
+            }
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => reply,
+            status if status.is_client_error() => reply.not_to_be_retried(),
+            _ => reply,
         }
     }
 
@@ -156,9 +159,6 @@ impl From<StoreError> for Reply {
             ),
         };
         let mut reply = Self::error(status, code, message);
-        if code == "unavailable" {
-            reply.headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
         if matches!(code, "storage_full" | "outcome_unknown") {
             reply = reply.not_to_be_retried();
         }

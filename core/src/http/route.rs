@@ -52,7 +52,6 @@ impl Place {
                 let message = "this registry keeps connections and runs no logins; a login driver does, and records what it saw";
                 return Err(Reply::error(StatusCode::NOT_FOUND, "not_supported", message));
             }
-            _ if rest => return Err(Reply::not_found(path)),
             [Some("auth"), Some("connections"), None, _] => (Self::Connections, None),
             [Some("auth"), Some("connections"), Some(id), None] => (Self::Connection, Some(id)),
             [Some("profiles"), None, ..] => (Self::Profiles, None),
