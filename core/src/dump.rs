@@ -23,9 +23,9 @@ use crate::request::{Fingerprint, Idempotency};
 use crate::rows::{Order, Rows};
 use crate::tables::{self, ProfileKey, Table};
 use crate::{
-    ConnectionId, Flow, Json, NewConnection, Observation, Problem, ProfileName, Proxy, ProxyId,
-    ProxyName, ProxyRef, Reauth, ReauthReason, Refusal, Settings, Status, StoreError, Timestamp,
-    ViolationCode, WebUrl,
+    ConnectionId, Error, Flow, Json, NewConnection, Observation, Problem, ProfileName, Proxy,
+    ProxyId, ProxyName, ProxyRef, Reauth, ReauthReason, Refusal, Settings, Status, StoreError,
+    Timestamp, ViolationCode, WebUrl,
 };
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -152,13 +152,13 @@ impl Dump {
 }
 
 impl Iterator for Dump {
-    type Item = Result<String, StoreError>;
+    type Item = Result<String, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.ready.is_empty() && self.section.is_some() {
             if let Err(error) = self.read_on() {
                 self.live.note(&self.snapshot, &error);
-                return Some(Err(error));
+                return Some(Err(error.into()));
             }
         }
         self.ready.pop_front().map(Ok)

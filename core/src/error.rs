@@ -241,7 +241,10 @@ impl fmt::Display for Refusal {
                 Ok(())
             }
             Self::TooLarge(limit) => {
-                write!(out, "the request is larger than {limit} bytes; send a smaller one")
+                write!(
+                    out,
+                    "the request, or a line of it, is larger than {limit} bytes; send a smaller one"
+                )
             }
             Self::NotFound(missing) => missing.fmt(out),
             Self::OverCap(cap) => write!(

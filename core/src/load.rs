@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// nor whoever opens it after a crash ever sees a part.
 pub(crate) fn load(
     live: &Live,
-    lines: impl Iterator<Item = Result<String, StoreError>>,
+    lines: impl Iterator<Item = Result<String, Error>>,
 ) -> Result<u64, Error> {
     live.alone(|| {
         let mut writer = live.writer()?;
@@ -53,7 +53,7 @@ pub(crate) fn load(
 fn load_lines(
     live: &Live,
     disk: &Disk,
-    lines: impl Iterator<Item = Result<String, StoreError>>,
+    lines: impl Iterator<Item = Result<String, Error>>,
 ) -> Result<u64, Error> {
     let mut lines = (1..).zip(lines).peekable();
     let Some((_, header)) = lines.next() else {

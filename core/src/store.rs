@@ -393,7 +393,7 @@ impl Store {
     /// line is wrong; whatever `lines` fails with; or a [`StoreError`].
     pub fn load(
         &self,
-        lines: impl IntoIterator<Item = Result<String, StoreError>>,
+        lines: impl IntoIterator<Item = Result<String, Error>>,
     ) -> Result<u64, Error> {
         load::load(&self.live, lines.into_iter())
     }

@@ -317,7 +317,8 @@ fn load(args: &Args, file: &Path) -> Outcome {
     let lines = input(file)?.lines();
     let store = place::open(args)?;
     let bar = progress::bar(None, "lines").with_message("loading");
-    let loaded = store.load(bar.wrap_iter(lines).map(|line| Ok(line?)))?;
+    let loaded =
+        store.load(bar.wrap_iter(lines).map(|line| Ok(line.map_err(StoreError::from)?)))?;
     bar.finish_and_clear();
     store.close()?;
     tell(&format!("{loaded} connections loaded"));

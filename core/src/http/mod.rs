@@ -33,7 +33,7 @@ pub use access::{Access, AccessError, Scope};
 pub use reply::{Body, Cause};
 pub use route::{Route, allowed_methods};
 
-use crate::{Limits, REQUEST_MAX_BYTES, Store, StoreError};
+use crate::{Error, Limits, REQUEST_MAX_BYTES, Store, StoreError};
 use access::Caller;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use http::request::Parts;
@@ -99,7 +99,7 @@ impl<S: Stores> Api<S> {
     pub fn respond_to_load(
         &self,
         head: &Parts,
-        lines: impl IntoIterator<Item = Result<String, StoreError>>,
+        lines: impl IntoIterator<Item = Result<String, Error>>,
     ) -> Response<Body> {
         let answer = || {
             let (route, store) = self.admit(head)?;

@@ -5,8 +5,8 @@ use super::reply::{Body, Reply};
 use super::route::{Route, missing};
 use crate::json::Fields;
 use crate::{
-    ConnectionId, CreateOptions, Creation, Cursor, Json, Missing, NewConnection, Patch,
-    ProfileName, ProxyId, ProxyName, Store, StoreError,
+    ConnectionId, CreateOptions, Creation, Cursor, Error, Json, Missing, NewConnection, Patch,
+    ProfileName, ProxyId, ProxyName, Store,
 };
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
@@ -133,7 +133,7 @@ fn register_proxy(store: &Store, id: &str, body: &[u8]) -> Result<Reply, Reply> 
 
 pub(crate) fn load(
     store: &Store,
-    lines: impl IntoIterator<Item = Result<String, StoreError>>,
+    lines: impl IntoIterator<Item = Result<String, Error>>,
 ) -> Result<Reply, Reply> {
     #[derive(Serialize)]
     struct Loaded {

@@ -1,7 +1,7 @@
 //! Bodies on their way in and out: bounded in size, in time and in memory.
 
 use connectory::http::Body;
-use connectory::{REQUEST_MAX_BYTES, StoreError};
+use connectory::{Error, REQUEST_MAX_BYTES, Refusal, StoreError};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Channel, Full};
 use hyper::body::{Bytes, Incoming};
@@ -45,12 +45,9 @@ pub(crate) async fn read(mut body: Incoming) -> Result<Vec<u8>, Unread> {
 const LINE_MAX_BYTES: usize = 1 << 20;
 
 /// Sends the lines of a body as they come; ends at the body's end, or with an error.
-pub(crate) async fn send_lines(
-    mut body: Incoming,
-    lines: mpsc::Sender<Result<String, StoreError>>,
-) {
+pub(crate) async fn send_lines(mut body: Incoming, lines: mpsc::Sender<Result<String, Error>>) {
     let mut line = Vec::new();
-    let broken = |why: &str| StoreError::from(io::Error::other(why.to_owned()));
+    let broken = |why: &str| Error::from(StoreError::from(io::Error::other(why.to_owned())));
     let failure = loop {
         let frame = match tokio::time::timeout(PART_TIMEOUT, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
@@ -72,7 +69,7 @@ pub(crate) async fn send_lines(
             }
         }
         if line.len() > LINE_MAX_BYTES {
-            break Some(broken("a line is too long"));
+            break Some(Refusal::TooLarge(LINE_MAX_BYTES).into());
         }
     };
     // Nobody listens any more where these cannot be sent: the load was refused already.
