@@ -658,7 +658,7 @@ fn a_read_that_failed_fails_nothing_after_it() {
     type Operation = fn(&Store) -> Result<(), Error>;
     let operations: [(&str, Operation); 4] = [
         ("check", |store| store.check().map(drop)),
-        ("dump", |store| store.dump()?.try_for_each(|line| Ok(line.map(drop)?))),
+        ("dump", |store| store.dump()?.try_for_each(|line| line.map(drop))),
         ("backup", |store| store.backup_to(&MemoryStorage::default(), |_| ())),
         ("delete_profile", |store| store.delete_profile("profile-1".parse().unwrap())),
     ];

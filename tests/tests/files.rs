@@ -201,7 +201,8 @@ fn a_load_that_is_cut_short_leaves_an_empty_store() {
     let gone = store.create(request(1)).unwrap().id();
     store.delete(gone).unwrap();
     store.delete_profile("user".parse().unwrap()).unwrap();
-    let cut = lines.iter().take(11_500).cloned().map(Ok).chain([Err(StoreError::StorageFull.into())]);
+    let cut =
+        lines.iter().take(11_500).cloned().map(Ok).chain([Err(StoreError::StorageFull.into())]);
     let error = store.load(cut).unwrap_err();
     assert_eq!(error.code(), "storage_full");
     let stats = store.stats().unwrap();
