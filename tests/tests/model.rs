@@ -344,7 +344,7 @@ fn stamps(seed: u64) -> impl Fn() -> Stamp + Send + Sync + 'static {
 impl Run {
     fn new(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let place = if rng.u8(..) < 32 {
+        let place = if rng.u8(..) < 10 {
             let directory = tempfile::tempdir().unwrap();
             Place::File(FileStorage::new(directory.path().join("a.connectory")), directory)
         } else {

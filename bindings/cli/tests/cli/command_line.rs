@@ -193,7 +193,10 @@ fn lists_are_paged_and_filtered() {
     shell.run(&["profiles", "delete", "user"]).exits(2).tells("still has 5");
     shell.run(&["profiles", "delete", "nobody"]).exits(4);
     shell.run(&["list", "--limit", "0"]).exits(2).tells("--limit: 0 is out of bounds");
-    shell.run(&["list", "--limit", "x"]).exits(2).tells("--limit: is a string; send an integer");
+    shell
+        .run(&["list", "--limit", "x"])
+        .exits(2)
+        .tells("--limit: \"x\" is not an integer; send one");
     shell.run(&["list", "--domain", "a b"]).exits(2);
     shell.run(&["find", "--domain", "netflix.com", "--profile-name", "user"]).exits(4);
     shell.run(&["find", "--domain", "netflix.com", "--profile-name", "other"]).exits(0);
