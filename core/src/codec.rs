@@ -9,8 +9,8 @@ use crate::engine::State;
 use crate::json::Fields;
 use crate::request::{Fingerprint, Idempotency};
 use crate::{
-    AllowedDomains, ConnectionId, Credential, Flow, HealthCheckInterval, Json, ProxyName, Reauth,
-    ReauthReason, Refusal, Status, StoreError, Timestamp,
+    AllowedDomains, ConnectionId, Credential, Error, Flow, HealthCheckInterval, Json, ProxyName,
+    Reauth, Refusal, Status, StoreError, Timestamp,
 };
 use bincode::{BorrowDecode, Decode, Encode};
 
@@ -18,11 +18,11 @@ use bincode::{BorrowDecode, Decode, Encode};
 pub(crate) const FORMAT: u32 = 1;
 
 const RECORD_VERSION: u8 = 1;
-/// No record is longer: a request is bounded, and so is an observation.
-const MAX_BYTES: usize = 1 << 20;
+/// No record is longer.
+const RECORD_MAX_BYTES: usize = 1 << 20;
 
 fn config() -> impl bincode::config::Config {
-    bincode::config::standard().with_limit::<MAX_BYTES>()
+    bincode::config::standard().with_limit::<{ 2 * RECORD_MAX_BYTES }>()
 }
 
 /// A connection and what the store keeps beside it.
@@ -72,8 +72,9 @@ struct StoredIdempotency<'a> {
     fingerprint: [u8; 16],
 }
 
-/// The bytes of a record; its ID is its key and is not among them.
-pub(crate) fn encode_record(record: &Record) -> Result<Vec<u8>, StoreError> {
+/// The bytes of a record; its ID is its key and is not among them. Refused where they would be too many: values
+/// that are each within their bounds can add up.
+pub(crate) fn encode_record(record: &Record) -> Result<Vec<u8>, Error> {
     let Connection {
         id: _,
         profile_name,
@@ -100,8 +101,8 @@ pub(crate) fn encode_record(record: &Record) -> Result<Vec<u8>, StoreError> {
         .map_err(|error| StoreError::Internal(format!("a flow cannot be written: {error}")))?;
     let observation = record.connection.is_observed().then(|| StoredObservation {
         authenticated: *status == Status::Authenticated,
-        can_reauth: reauth.possible,
-        can_reauth_reason: reauth.reason.as_str(),
+        can_reauth: reauth.is_possible(),
+        can_reauth_reason: reauth.reason(),
         last_auth_check_at: last_auth_check_at.map(Timestamp::unix_ms),
         post_login_url: post_login_url.as_ref().map(AsRef::as_ref),
         flow: flow.as_deref(),
@@ -131,7 +132,12 @@ pub(crate) fn encode_record(record: &Record) -> Result<Vec<u8>, StoreError> {
             fingerprint: idempotency.fingerprint.0,
         }),
     };
-    encode(&stored)
+    let bytes = encode(&stored)?;
+    // What could be written but not read again must not be written.
+    if bytes.len() > RECORD_MAX_BYTES {
+        return Err(Refusal::TooLarge(RECORD_MAX_BYTES).into());
+    }
+    Ok(bytes)
 }
 
 /// The record that `bytes` under the key `id` stand for.
@@ -165,10 +171,7 @@ pub(crate) fn decode_record(id: ConnectionId, bytes: &[u8]) -> Result<Record, St
         if seen.authenticated {
             connection.status = Status::Authenticated;
         }
-        connection.reauth = Reauth {
-            possible: seen.can_reauth,
-            reason: ReauthReason::stored(seen.can_reauth_reason),
-        };
+        connection.reauth = Reauth::stored(seen.can_reauth, seen.can_reauth_reason);
         connection.last_auth_check_at = match seen.last_auth_check_at {
             None => None,
             Some(ms) => {
@@ -280,13 +283,8 @@ pub(crate) fn decode_state(bytes: &[u8]) -> Result<State, StoreError> {
 }
 
 fn encode(value: &impl Encode) -> Result<Vec<u8>, StoreError> {
-    let encoded = bincode::encode_to_vec((RECORD_VERSION, value), config())
-        .map_err(|error| StoreError::Internal(format!("a record cannot be written: {error}")))?;
-    // What could be written but not read again must not be written.
-    if encoded.len() > MAX_BYTES {
-        return Err(StoreError::Internal(format!("a record of {} bytes", encoded.len())));
-    }
-    Ok(encoded)
+    bincode::encode_to_vec((RECORD_VERSION, value), bincode::config::standard())
+        .map_err(|error| StoreError::Internal(format!("a record cannot be written: {error}")))
 }
 
 fn decode<'a, T: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<T, StoreError> {
@@ -387,9 +385,9 @@ mod tests {
     #[test]
     fn a_reason_of_a_later_version_is_kept() {
         let mut later = record(true);
-        later.connection.reauth.reason = ReauthReason::stored("moon_phase");
+        later.connection.reauth = Reauth::stored(true, "moon_phase");
         let read = decode_record(later.connection.id, &encode_record(&later).unwrap()).unwrap();
-        assert_eq!(read.connection.reauth.reason.as_str(), "moon_phase");
+        assert_eq!(read.connection.reauth.reason(), "moon_phase");
     }
 
     #[test]

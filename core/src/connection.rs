@@ -3,7 +3,7 @@
 use crate::domain::{SSO_HOSTS, matches};
 use crate::{
     AllowedDomains, ConnectionId, Credential, Domain, Flow, HealthCheckInterval, Observation,
-    ProfileName, ProxyId, Reauth, ReauthReason, Status, Timestamp, WebUrl,
+    ProfileName, ProxyId, Reauth, Status, Timestamp, WebUrl,
 };
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::fmt;
@@ -105,13 +105,6 @@ impl Connection {
     }
 }
 
-impl Reauth {
-    /// That of a connection which has never been logged in.
-    pub(crate) fn fresh() -> Self {
-        Self { possible: false, reason: ReauthReason::FRESH }
-    }
-}
-
 impl Serialize for Connection {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("ManagedAuth", 35)?;
@@ -123,8 +116,8 @@ impl Serialize for Connection {
         optional(&mut object, "last_auth_check_at", self.last_auth_check_at.as_ref())?;
         optional(&mut object, "last_auth_at", self.last_auth_check_at.as_ref())?;
         optional(&mut object, "credential", self.credential.as_ref())?;
-        object.serialize_field("can_reauth", &self.reauth.possible)?;
-        object.serialize_field("can_reauth_reason", &self.reauth.reason)?;
+        object.serialize_field("can_reauth", &self.reauth.is_possible())?;
+        object.serialize_field("can_reauth_reason", self.reauth.reason())?;
         optional(&mut object, "proxy_id", self.proxy_id.as_ref())?;
         let allowed = Some(&self.allowed_domains).filter(|allowed| !allowed.is_empty());
         optional(&mut object, "allowed_domains", allowed)?;

@@ -24,8 +24,8 @@ use crate::rows::{Order, Rows};
 use crate::tables::{self, ProfileKey, Table};
 use crate::{
     ConnectionId, Error, Flow, Json, NewConnection, Observation, Problem, ProfileName, Proxy,
-    ProxyId, ProxyName, ProxyRef, Reauth, ReauthReason, Refusal, Settings, Status, StoreError,
-    Timestamp, ViolationCode, WebUrl,
+    ProxyId, ProxyName, ProxyRef, Reauth, Refusal, Settings, Status, StoreError, Timestamp,
+    ViolationCode, WebUrl,
 };
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -78,7 +78,7 @@ struct ConnectionLine<'a> {
 struct ObservationLine<'a> {
     status: Status,
     can_reauth: bool,
-    can_reauth_reason: &'a ReauthReason,
+    can_reauth_reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_auth_check_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,8 +202,8 @@ fn connection_line(record: &Record) -> Result<String, StoreError> {
     };
     let observation = connection.is_observed().then_some(ObservationLine {
         status: connection.status,
-        can_reauth: connection.reauth.possible,
-        can_reauth_reason: &connection.reauth.reason,
+        can_reauth: connection.reauth.is_possible(),
+        can_reauth_reason: connection.reauth.reason(),
         last_auth_check_at: connection.last_auth_check_at,
         post_login_url: connection.post_login_url.as_ref(),
         flow: connection.flow.as_deref(),

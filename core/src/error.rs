@@ -329,6 +329,14 @@ impl StoreError {
         matches!(self, Self::Io(_) | Self::StorageFull)
     }
 
+    /// That `error` came while a commit may already have been durable.
+    pub(crate) fn outcome_unknown(error: &Self) -> Self {
+        Self::OutcomeUnknown(match error {
+            Self::StorageFull => "the disk was full".into(),
+            error => error.to_string(),
+        })
+    }
+
     pub(crate) fn damaged(what: impl Into<String>) -> Self {
         Self::Damaged(what.into())
     }

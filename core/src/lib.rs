@@ -101,7 +101,7 @@ pub use id::{ConnectionId, NotAnId, Stamp, Stamps};
 pub use json::{Json, REQUEST_MAX_BYTES};
 pub use observation::{
     DiscoveredField, FieldType, Flow, FlowStatus, FlowStep, FlowText, FlowType, MfaOption, MfaType,
-    Observation, Reauth, ReauthReason, Shown, SignInOption, SsoButton, Status,
+    Observation, Reauth, Shown, SignInOption, SsoButton, Status,
 };
 pub use options::{CreateOptions, Options};
 pub use page::{Cursor, ListQuery, Page, PageLimit, PageQuery};

@@ -125,7 +125,9 @@ impl Live {
     pub(crate) fn publish(&self, published: Published) {
         let seq = match &published {
             Published::Open(snapshot) => Some(snapshot.state.seq),
-            _ => None,
+            Published::Failed => None,
+            // Whoever waits for a change has nothing left to wait for.
+            Published::Closed => Some(u64::MAX),
         };
         let before = std::mem::replace(
             &mut *self.published.write().unwrap_or_else(PoisonError::into_inner),
@@ -291,7 +293,7 @@ impl Live {
     fn outcome_of(&self, error: StoreError, state: &State) -> StoreError {
         match self.published() {
             Published::Open(snapshot) if snapshot.state.revision < state.revision => error,
-            _ => StoreError::OutcomeUnknown(error.to_string()),
+            _ => StoreError::outcome_unknown(&error),
         }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn load(
                     Published::Open(snapshot) if snapshot.state.connections == 0 => {
                         Err(error.into())
                     }
-                    _ => Err(StoreError::OutcomeUnknown(error.to_string()).into()),
+                    _ => Err(StoreError::outcome_unknown(&error).into()),
                 })
             }
         }

@@ -4,6 +4,7 @@ use crate::json::Fields;
 use crate::text::{text_type, word_enum};
 use crate::{Edit, Json, Problem, Refusal, Timestamp, WebUrl};
 use serde::Serialize;
+use std::borrow::Cow;
 
 word_enum! {
     /// Whether the profile is logged in to the domain.
@@ -99,19 +100,16 @@ word_enum! {
     }
 }
 
-/// Why a connection can or cannot be logged in again without a person.
+/// Whether a connection can be logged in again without a person, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ReauthReason {
-    /// One of the [known words](ReauthReason::KNOWN).
-    Known(&'static str),
-    /// A word that a later version wrote.
-    Unknown(Box<str>),
+pub struct Reauth {
+    possible: bool,
+    reason: Cow<'static, str>,
 }
 
-impl ReauthReason {
-    /// Every reason this version writes, with the value of `can_reauth` that it explains.
-    pub const KNOWN: [(&'static str, bool); 14] = [
+impl Reauth {
+    /// Every reason that this version writes, with the value of `can_reauth` that it explains.
+    pub const REASONS: [(&'static str, bool); 14] = [
         ("external_credential", true),
         ("cua_has_credential", true),
         ("has_credential", true),
@@ -128,30 +126,39 @@ impl ReauthReason {
         ("requires_email_code", false),
     ];
 
-    /// The reason of a connection that has never been logged in.
-    pub const FRESH: Self = Self::Known("no_prior_successful_login");
-
-    /// The word, as the API spells it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Known(word) => word,
-            Self::Unknown(word) => word,
+    /// What `reason` explains.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] for a word that is none of [`REASONS`](Self::REASONS).
+    pub fn because(reason: &str) -> Result<Self, Problem> {
+        match Self::REASONS.into_iter().find(|(known, _)| *known == reason) {
+            Some((known, possible)) => Ok(Self { possible, reason: Cow::Borrowed(known) }),
+            None => Err(crate::text::not_a_word(reason, &Self::REASONS.map(|(known, _)| known))),
         }
     }
 
-    /// The reason a stored word stands for, known or not.
-    pub(crate) fn stored(word: &str) -> Self {
-        Self::known(word).map_or_else(|| Self::Unknown(word.into()), |(word, _)| Self::Known(word))
+    /// That of a connection which has never been logged in.
+    pub fn fresh() -> Self {
+        Self { possible: false, reason: Cow::Borrowed("no_prior_successful_login") }
     }
 
-    fn known(word: &str) -> Option<(&'static str, bool)> {
-        Self::KNOWN.into_iter().find(|(known, _)| *known == word)
+    /// What was stored, perhaps by a version with more reasons.
+    pub(crate) fn stored(possible: bool, reason: &str) -> Self {
+        match Self::because(reason) {
+            Ok(known) => Self { possible, ..known },
+            Err(_) => Self { possible, reason: Cow::Owned(reason.into()) },
+        }
     }
-}
 
-impl Serialize for ReauthReason {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
+    /// Whether it can: `can_reauth`.
+    pub fn is_possible(&self) -> bool {
+        self.possible
+    }
+
+    /// Why: `can_reauth_reason`, one of [`REASONS`](Self::REASONS) or a word of a later version.
+    pub fn reason(&self) -> &str {
+        &self.reason
     }
 }
 
@@ -168,15 +175,6 @@ pub struct Observation {
     pub post_login_url: Option<WebUrl>,
     /// The most recent login, replaced whole.
     pub flow: Edit<Box<Flow>>,
-}
-
-/// Whether a connection can be logged in again without a person, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reauth {
-    /// `can_reauth`
-    pub possible: bool,
-    /// `can_reauth_reason`
-    pub reason: ReauthReason,
 }
 
 impl Observation {
@@ -218,32 +216,22 @@ pub(crate) enum Source {
 
 fn read_reauth(fields: &mut Fields<'_>, source: Source) -> Option<Reauth> {
     let possible = fields.read("can_reauth", Json::as_bool);
-    let word = fields.read("can_reauth_reason", |json| {
-        let word = json.as_str()?;
-        match ReauthReason::known(word) {
-            None if source == Source::Driver => {
-                Err(crate::text::not_a_word(word, &ReauthReason::KNOWN.map(|(known, _)| known)))
-            }
-            known => Ok((word, known)),
-        }
-    });
-    match (possible, word) {
-        (possible, Some((word, Some((_, explains))))) => {
-            if possible.is_some_and(|possible| possible != explains) {
-                let message = format!("is not what {word} explains; send {explains}");
-                fields.note("can_reauth", Problem::value(message));
-            }
-            Some(Reauth { possible: explains, reason: ReauthReason::stored(word) })
-        }
-        (Some(possible), Some((word, None))) => {
-            Some(Reauth { possible, reason: ReauthReason::stored(word) })
+    if source == Source::Dump {
+        let word = fields.read("can_reauth_reason", Json::as_str);
+        return Some(Reauth::stored(possible?, word?));
+    }
+    let explained = fields.read("can_reauth_reason", |json| Reauth::because(json.as_str()?));
+    match (possible, &explained) {
+        (Some(sent), Some(Reauth { possible, reason })) if sent != *possible => {
+            let message = format!("is not what {reason} explains; send {possible}");
+            fields.note("can_reauth", Problem::value(message));
         }
         (Some(_), None) => {
             fields.note("can_reauth", Problem::value("has no reason; send can_reauth_reason too"));
-            None
         }
-        (None, _) => None,
+        _ => {}
     }
+    explained
 }
 
 text_type! {

@@ -7,9 +7,8 @@ use connectory::{
     Credential, Cursor, Domain, Edit, Error, FileStorage, Flow, FlowStatus, FlowStep, FlowType,
     HealthCheckInterval, HostPattern, IdempotencyKey, ListQuery, MemoryStorage, Missing,
     NewConnection, Observation, Options, Page, PageLimit, PageQuery, Patch, Plan, Profile,
-    ProfileName, Proxy, ProxyId, ProxyName, ProxyRef, Reauth, ReauthReason, Refusal, Settings,
-    Shown, SignInOption, Stamp, Stats, Status, Store, StoreError, Timestamp, Used, ViolationCode,
-    WebUrl,
+    ProfileName, Proxy, ProxyId, ProxyName, ProxyRef, Reauth, Refusal, Settings, Shown,
+    SignInOption, Stamp, Stats, Status, Store, StoreError, Timestamp, Used, ViolationCode, WebUrl,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Debug;
@@ -187,7 +186,7 @@ impl Model {
             profile_name: request.profile_name.clone(),
             domain: request.domain.clone(),
             status: Status::NeedsAuth,
-            reauth: Reauth { possible: false, reason: ReauthReason::FRESH },
+            reauth: Reauth::fresh(),
             last_auth_check_at: None,
             post_login_url: None,
             flow: None,
@@ -560,9 +559,8 @@ impl Run {
             status: self
                 .seldom(2, |run| [Status::Authenticated, Status::NeedsAuth][run.rng.usize(..2)]),
             reauth: self.seldom(2, |run| {
-                let known = ReauthReason::KNOWN;
-                let (word, possible) = known[run.rng.usize(..known.len())];
-                Reauth { possible, reason: ReauthReason::Known(word) }
+                let (word, _) = Reauth::REASONS[run.rng.usize(..Reauth::REASONS.len())];
+                Reauth::because(word).unwrap()
             }),
             last_auth_check_at: self
                 .seldom(2, |run| Timestamp::from_unix_ms(run.rng.i64(0..5_000)).unwrap()),
@@ -917,6 +915,21 @@ fn the_last_ten_thousand_changes_are_kept_and_older_ones_said_to_be_gone() {
     assert!(kept.iter().map(|change| change.seq).eq(oldest..=16_000));
     assert_eq!(kept[0].id, created[usize::try_from(oldest).unwrap() - 1]);
     assert!(store.check().unwrap().is_sound());
+}
+
+#[test]
+fn a_login_that_adds_up_to_too_much_is_refused() {
+    let store = Store::in_memory().unwrap();
+    let request = NewConnection::new("a.com".parse().unwrap(), "p".parse().unwrap());
+    let id = store.create(request).unwrap().id();
+    let long = "o".repeat(4096).parse::<connectory::FlowText>().unwrap();
+    let option = SignInOption { id: long.clone(), label: long.clone(), description: Some(long) };
+    let mut flow = Flow::new(FlowType::Login, FlowStatus::InProgress);
+    flow.sign_in_options = Some(Shown::new(vec![option; 100]).unwrap());
+    let seen = Observation { flow: Edit::Set(Box::new(flow)), ..Observation::default() };
+    let refused = store.record(id, seen).unwrap_err();
+    assert!(matches!(refused.refusal(), Some(Refusal::TooLarge(_))), "{refused}");
+    assert_eq!(store.get(id).unwrap().unwrap().flow, None);
 }
 
 #[test]

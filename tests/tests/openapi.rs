@@ -6,7 +6,7 @@
 use connectory::http::{Access, Api, Body, OPENAPI, Route, Stores, allowed_methods};
 use connectory::{
     Json, Limits, MemoryStorage, NewConnection, Observation, Options, Plan, ProxyName,
-    REQUEST_MAX_BYTES, ReauthReason, Store, StoreError, WebUrl,
+    REQUEST_MAX_BYTES, Reauth, Store, StoreError, WebUrl,
 };
 use fastrand::Rng;
 use http::header::HeaderMap;
@@ -478,7 +478,7 @@ fn every_object_is_closed_and_every_example_is_right() {
 fn the_reasons_of_a_reauth_are_those_that_are_written() {
     let description = Description::read();
     let described = &description.json["components"]["schemas"]["ReauthReason"]["anyOf"][0]["enum"];
-    assert_eq!(*described, json!(ReauthReason::KNOWN.map(|(word, _)| word)));
+    assert_eq!(*described, json!(Reauth::REASONS.map(|(word, _)| word)));
 }
 
 /// The fields that a request may have, as the refusal of another one lists them.
