@@ -33,8 +33,8 @@ fn main() -> Outcome<()> {
     })?;
     let mut times = times;
     times.sort_unstable();
-    let at = |part: usize| times[times.len() * part / 100].as_micros();
-    println!("{} {} {}", times.len() as u64 / lasts.as_secs(), at(50), at(99));
+    let at = |part: usize| times[times.len() * part / 100].as_secs_f64() * 1e6;
+    println!("{} {:.1} {:.1}", times.len() as u64 / lasts.as_secs(), at(50), at(99));
     Ok(())
 }
 
