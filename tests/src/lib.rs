@@ -1,3 +1,8 @@
 //! What the tests share. Each test is in `tests/`, named after what it shows.
 
 pub mod cases;
+
+/// The README's examples, run with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
