@@ -1,6 +1,9 @@
 //! What the tests share. Each test is in `tests/`, named after what it shows.
 
 pub mod cases;
+mod seed;
+
+pub use seed::seed;
 
 /// The README's examples, run with the documentation's.
 #[cfg(doctest)]

@@ -12,60 +12,11 @@ use connectory_tests::cases::{
 use http::{HeaderValue, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-fn replay(name: &str) {
-    let files = cases::files();
-    let file = files.iter().find(|file| file.name == name).expect("a file of that name");
-    let failures = file.replay(&mut |opening| Box::new(OverHttp::open(opening)));
-    assert!(
-        failures.is_empty(),
-        "{} of {}:\n\n{}",
-        failures.len(),
-        file.about,
-        failures.join("\n\n")
-    );
-}
-
-macro_rules! replayed {
-    ($($test:ident: $file:literal,)+) => {
-        $(#[test]
-        fn $test() {
-            replay($file);
-        })+
-
-        const REPLAYED: &[&str] = &[$($file),+];
-    };
-}
-
-replayed! {
-    a_create_answers_with_every_field: "create",
-    a_conflict_names_the_holder: "conflict",
-    an_ensure_returns_the_holder: "ensure",
-    a_lost_answer_can_be_asked_for_again: "idempotency",
-    spellings_of_one_domain_are_one_domain: "normalisation",
-    bad_input_is_refused_with_every_reason: "refusals",
-    plans_and_caps_are_held: "plans",
-    proxies_are_resolved_and_kept_while_used: "proxies",
-    profiles_come_with_connections_and_stay: "profiles",
-    an_update_changes_what_it_names: "update",
-    a_delete_frees_the_pair: "delete",
-    lists_are_in_order_and_paged: "list",
-    observations_show_in_the_answer: "record",
-    a_connection_allows_its_hosts: "allows",
-    changes_come_in_commit_order: "changes",
-    many_are_created_in_order: "many",
-}
-
-#[test]
-fn every_file_is_replayed() {
-    let there: BTreeSet<String> = cases::files().into_iter().map(|file| file.name).collect();
-    let replayed: BTreeSet<String> = REPLAYED.iter().map(ToString::to_string).collect();
-    assert_eq!(there, replayed);
-}
+connectory_tests::replay_every_file!(OverHttp::open);
 
 /// The engine twice, once behind HTTP: both get the same stamps, so both must say the same.
 struct Twins {

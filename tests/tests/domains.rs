@@ -302,12 +302,7 @@ const PIECES: &[&str] = &[
 
 #[test]
 fn a_random_text_is_refused_with_a_reason_or_is_in_normal_form() {
-    let seed = match std::env::var("CONNECTORY_SEED") {
-        Ok(seed) => seed.parse().unwrap(),
-        Err(_) => fastrand::u64(..),
-    };
-    println!("CONNECTORY_SEED={seed}");
-    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut rng = fastrand::Rng::with_seed(connectory_tests::seed());
     let (mut accepted, mut refused) = (0, 0);
     for _ in 0..100_000 {
         // Short ones are often right, long ones reach the limits on length.

@@ -5,6 +5,7 @@ use connectory::{
     NewConnection, Options, PageLimit, PageQuery, Patch, Refusal, Storage, StorageBackend, Store,
     StoreError, WebUrl,
 };
+use connectory_tests::seed;
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
@@ -457,13 +458,6 @@ impl Drop for Context {
             eprintln!("{}", self.0);
         }
     }
-}
-
-fn seed() -> u64 {
-    let seed = std::env::var("CONNECTORY_SEED");
-    let seed = seed.map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
-    println!("CONNECTORY_SEED={seed}");
-    seed
 }
 
 /// Lets the first, second, third ... call fail until one is beyond the last.

@@ -3,6 +3,7 @@
 use connectory::{
     ConnectionId, Creation, ListQuery, MemoryStorage, NewConnection, Options, Stamp, Store,
 };
+use connectory_tests::seed;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
@@ -10,13 +11,6 @@ use std::sync::{Arc, Mutex};
 const ALL: usize = 1_000_000;
 /// Creates that go into one call, so that their answers need not all be held at once.
 const AT_ONCE: usize = 50_000;
-
-fn seed() -> u64 {
-    let seed = std::env::var("CONNECTORY_SEED");
-    let seed = seed.map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
-    println!("CONNECTORY_SEED={seed}");
-    seed
-}
 
 /// A clock that mostly stands still, sometimes runs, and jumps back by up to a day; every stamp is noted.
 #[derive(Clone)]

@@ -1011,10 +1011,8 @@ impl Tally {
 }
 
 fn seeded(what: &str) -> Rng {
-    let seed = std::env::var("CONNECTORY_SEED");
-    let seed = seed.map_or_else(|_| fastrand::u64(..), |seed| seed.parse().expect("a number"));
-    println!("{what}: CONNECTORY_SEED={seed}");
-    Rng::with_seed(seed)
+    println!("{what}:");
+    Rng::with_seed(connectory_tests::seed())
 }
 
 /// A store in which some intervals are too short, and some proxies cannot be named.

@@ -5,6 +5,7 @@ use connectory::{
     FileStorage, ListQuery, MemoryStorage, NewConnection, Options, PageLimit, PageQuery, Patch,
     ProfileName, Storage, StorageBackend, Store, StoreError,
 };
+use connectory_tests::seed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,13 +16,6 @@ use std::time::Duration;
 
 /// Far longer than anything here takes: a thread that waits for so long waits for ever.
 const FOR_EVER: Duration = Duration::from_secs(60);
-
-fn seed() -> u64 {
-    let seed = std::env::var("CONNECTORY_SEED");
-    let seed = seed.map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
-    println!("CONNECTORY_SEED={seed}");
-    seed
-}
 
 fn request(profile: &str, domain: &str) -> NewConnection {
     NewConnection::new(domain.parse().unwrap(), profile.parse().unwrap())

@@ -172,3 +172,63 @@ impl Opening {
         Ok(Self { plan, cap })
     }
 }
+
+/// Makes a test of every case file, named after what it shows, and one that none is left out; `$subject` makes of an
+/// [`Opening`] what answers.
+#[macro_export]
+macro_rules! replay_every_file {
+    ($subject:expr) => {
+        $crate::replay_every_file! { $subject;
+            a_create_answers_with_every_field: "create",
+            a_conflict_names_the_holder: "conflict",
+            an_ensure_returns_the_holder: "ensure",
+            a_lost_answer_can_be_asked_for_again: "idempotency",
+            spellings_of_one_domain_are_one_domain: "normalisation",
+            bad_input_is_refused_with_every_reason: "refusals",
+            plans_and_caps_are_held: "plans",
+            proxies_are_resolved_and_kept_while_used: "proxies",
+            profiles_come_with_connections_and_stay: "profiles",
+            an_update_changes_what_it_names: "update",
+            a_delete_frees_the_pair: "delete",
+            lists_are_in_order_and_paged: "list",
+            observations_show_in_the_answer: "record",
+            a_connection_allows_its_hosts: "allows",
+            changes_come_in_commit_order: "changes",
+            many_are_created_in_order: "many",
+        }
+    };
+    ($subject:expr; $($test:ident: $file:literal,)+) => {
+        $(#[test]
+        fn $test() {
+            $crate::cases::replay_file($file, &mut |opening| Box::new($subject(opening)));
+        })+
+
+        #[test]
+        fn every_file_is_replayed() {
+            let mut there: Vec<String> =
+                $crate::cases::files().into_iter().map(|file| file.name).collect();
+            there.sort();
+            let mut replayed = [$($file),+];
+            replayed.sort();
+            assert_eq!(there, replayed);
+        }
+    };
+}
+
+/// Replays a file, and panics with every step that was answered otherwise.
+///
+/// # Panics
+///
+/// Where there is such a step, or no such file.
+pub fn replay_file(name: &str, open: &mut dyn FnMut(&Opening) -> Box<dyn Subject>) {
+    let files = files();
+    let file = files.iter().find(|file| file.name == name).expect("a file of that name");
+    let failures = file.replay(open);
+    assert!(
+        failures.is_empty(),
+        "{} of {}:\n\n{}",
+        failures.len(),
+        file.about,
+        failures.join("\n\n")
+    );
+}
