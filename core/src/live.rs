@@ -25,6 +25,7 @@ type Answers = Vec<Result<Answer, Error>>;
 #[derive(Debug)]
 pub(crate) struct Live {
     storage: Box<dyn Storage>,
+    pub(crate) read_only: bool,
     pub(crate) options: Options,
     queue: Queue<Vec<Op>, Answers>,
     /// Whoever leads the queue writes. Nobody else locks this, but to open and close.
@@ -75,6 +76,7 @@ impl Live {
     ) -> Result<Self, StoreError> {
         let snapshot = disk.snapshot()?;
         Ok(Self {
+            read_only: disk.is_read_only(),
             queue: Queue::new(options.queue),
             storage,
             options,
@@ -177,16 +179,25 @@ impl Live {
             Published::Closed => Err(StoreError::Closed),
             Published::Failed => {
                 let mut writer = lock(&self.writer);
-                // The old handle goes first, and its lock on the storage with it.
-                let read_only = writer.take().is_some_and(|disk| disk.is_read_only());
-                let open = if read_only { Disk::open_read_only } else { Disk::open };
-                let disk = open(&*self.storage, self.options.cache_bytes)?;
-                let snapshot = Arc::new(disk.snapshot()?);
-                *writer = Some(disk);
-                self.publish(Published::Open(Arc::clone(&snapshot)));
-                Ok(snapshot)
+                self.reopen(&mut writer)
             }
         }
+    }
+
+    /// Lets go of the storage and opens it again.
+    fn reopen(
+        &self,
+        writer: &mut MutexGuard<'_, Option<Disk>>,
+    ) -> Result<Arc<Snapshot>, StoreError> {
+        self.publish(Published::Failed);
+        // The old handle goes first, and its lock on the storage with it.
+        writer.take();
+        let open = if self.read_only { Disk::open_read_only } else { Disk::open };
+        let disk = open(&*self.storage, self.options.cache_bytes)?;
+        let snapshot = Arc::new(disk.snapshot()?);
+        **writer = Some(disk);
+        self.publish(Published::Open(Arc::clone(&snapshot)));
+        Ok(snapshot)
     }
 
     /// The open tables, for whoever has the lead.
@@ -232,14 +243,15 @@ impl Live {
 
     /// Runs one batch: applies, makes durable, publishes, answers.
     fn run(&self, jobs: Vec<Vec<Op>>) -> Vec<Answers> {
+        let _on_panic = OnPanic(self);
+        if self.read_only {
+            return fail_all(&jobs, &StoreError::ReadOnly);
+        }
         let (snapshot, mut writer) = match self.reopened() {
             Ok(snapshot) => (snapshot, lock(&self.writer)),
             Err(error) => return fail_all(&jobs, &error),
         };
         let Some(disk) = writer.as_ref() else { return fail_all(&jobs, &StoreError::Closed) };
-        if disk.is_read_only() {
-            return fail_all(&jobs, &StoreError::ReadOnly);
-        }
         let mut batch = Batch::new(&snapshot, &self.options.limits);
         let answers: Vec<Answers> = jobs
             .into_iter()
@@ -277,16 +289,9 @@ impl Live {
         }
     }
 
-    /// Lets go of a storage that failed and opens it again; readers do so later if that fails now.
+    /// Reopens a storage that failed; whoever comes next does so if that fails now.
     pub(crate) fn recover(&self, writer: &mut MutexGuard<'_, Option<Disk>>) {
-        self.publish(Published::Failed);
-        writer.take();
-        if let Ok(disk) = Disk::open(&*self.storage, self.options.cache_bytes)
-            && let Ok(snapshot) = disk.snapshot()
-        {
-            **writer = Some(disk);
-            self.publish(Published::Open(Arc::new(snapshot)));
-        }
+        self.reopen(writer).ok();
     }
 
     /// What became of a batch whose commit failed: gone, if the reopened store does not have it.
@@ -294,6 +299,17 @@ impl Live {
         match self.published() {
             Published::Open(snapshot) if snapshot.state.revision < state.revision => error,
             _ => StoreError::outcome_unknown(&error),
+        }
+    }
+}
+
+/// Whoever panics with the lead leaves it unknown what the tables hold: the next one looks.
+struct OnPanic<'a>(&'a Live);
+
+impl Drop for OnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.publish(Published::Failed);
         }
     }
 }

@@ -15,6 +15,9 @@ pub(crate) fn load(
     live: &Live,
     lines: impl Iterator<Item = Result<String, Error>>,
 ) -> Result<u64, Error> {
+    if live.read_only {
+        return Err(StoreError::ReadOnly.into());
+    }
     live.alone(|| {
         let mut writer = live.writer()?;
         let state = live.reopened()?.state.clone();

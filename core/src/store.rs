@@ -440,7 +440,7 @@ impl Store {
             let mut report = checked.inspect_err(|error| live.note(&snapshot, error))?;
             drop(snapshot);
             let mut writer = live.writer()?;
-            let Some(disk) = writer.as_mut().filter(|disk| !disk.is_read_only()) else {
+            let Some(disk) = writer.as_mut().filter(|_| !live.read_only) else {
                 return Ok(report);
             };
             // Checksums can be verified only while nobody reads: whoever comes waits behind this for a snapshot.

@@ -700,3 +700,60 @@ fn a_load_that_fails_is_not_there_and_says_why() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// A storage that panics in its next sync, once: a bug of the host.
+#[derive(Debug, Clone, Default)]
+struct Panicking {
+    memory: MemoryStorage,
+    armed: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Storage for Panicking {
+    fn open(&self) -> Result<Box<dyn StorageBackend>, StoreError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl StorageBackend for Panicking {
+    fn len(&self) -> io::Result<u64> {
+        self.memory.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.memory.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.memory.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        assert!(!self.armed.swap(false, std::sync::atomic::Ordering::SeqCst), "on purpose");
+        self.memory.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.memory.write(offset, data)
+    }
+}
+
+#[test]
+fn a_panic_of_one_writer_fails_its_batch_and_nothing_else() {
+    let storage = Panicking::default();
+    let store = Store::open_with(storage.clone(), Options::new()).unwrap();
+    let kept = store.create(request(0, 1)).unwrap().id();
+    storage.armed.store(true, std::sync::atomic::Ordering::SeqCst);
+    let leader = store.clone();
+    assert!(std::thread::spawn(move || leader.create(request(1, 1))).join().is_err());
+    assert!(!storage.armed.load(std::sync::atomic::Ordering::SeqCst));
+
+    assert!(store.get(kept).unwrap().is_some());
+    // Whether the create that panicked is there is unknown; that there is one at most is not.
+    let id = store.create(request(1, 1)).unwrap().id();
+    assert!(
+        matches!(store.create(request(1, 1)), Ok(Creation::Conflict(c)) if c.existing_id == id)
+    );
+    assert!(matches!(store.create(request(2, 1)), Ok(Creation::Created(_))));
+    assert_eq!(store.stats().unwrap().connections, 3);
+    assert!(store.check().unwrap().is_sound());
+}

@@ -5,6 +5,8 @@ use redb::{Database, TableDefinition};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
+type Write = fn(&Store) -> Result<(), connectory::Error>;
+
 fn request(n: usize) -> NewConnection {
     let domain = format!("site-{n}.example.com");
     NewConnection::new(domain.parse().unwrap(), "user".parse().unwrap())
@@ -152,8 +154,17 @@ fn a_store_in_memory_is_a_store_file() {
     std::fs::write(&path, memory.to_bytes()).unwrap();
     let store = Store::open_read_only(&path, Options::new()).unwrap();
     assert_eq!(store.dump().unwrap().map(Result::unwrap).collect::<Vec<_>>(), dump);
-    let error = store.create(request(2)).unwrap_err();
-    assert!(error.to_string().contains("reading only"), "{error}");
+    let writes: [Write; 3] = [
+        |store| store.create(request(2)).map(drop),
+        |store| store.register_proxy("px".parse().unwrap(), None).map(drop),
+        |store| store.load([]).map(drop),
+    ];
+    for write in writes {
+        let error = write(&store).unwrap_err();
+        assert!(error.to_string().contains("reading only"), "{error}");
+        assert_eq!(store.stats().unwrap().connections, 1);
+        assert!(store.check().unwrap().is_sound());
+    }
 }
 
 #[test]
