@@ -39,16 +39,9 @@ pub(crate) fn import(store: &Store, file: &Path, output: &Output) -> Outcome {
         if batch.is_empty() {
             break;
         }
-        for (number, creation) in create(store, batch) {
-            // A failure of the store ends the import: what came before it is there, and reported.
-            let outcome = totals.count(number, creation)?;
-            if output.is_json() {
-                writeln!(out, "{outcome}")?;
-            } else {
-                writeln!(out, "{}", sentence(&outcome))?;
-            }
-        }
-        out.flush()?;
+        let creations = create(store, batch);
+        // A bar and lines on one terminal take turns.
+        bar.suspend(|| totals.report(creations, &mut out, output.is_json()))?;
     }
     bar.finish_and_clear();
     let Totals { created, conflicts, refused } = totals;
@@ -79,6 +72,24 @@ fn create(store: &Store, batch: Vec<Parsed>) -> Vec<(u64, Result<Creation, Error
 }
 
 impl Totals {
+    /// Prints an outcome for each. A failure of the store ends it: what came before is there, and reported.
+    fn report(
+        &mut self,
+        creations: Vec<(u64, Result<Creation, Error>)>,
+        out: &mut impl Write,
+        json: bool,
+    ) -> Result<(), Failure> {
+        for (line, creation) in creations {
+            let outcome = self.count(line, creation)?;
+            if json {
+                writeln!(out, "{outcome}")?;
+            } else {
+                writeln!(out, "{}", sentence(&outcome))?;
+            }
+        }
+        Ok(out.flush()?)
+    }
+
     fn count(&mut self, line: u64, creation: Result<Creation, Error>) -> Result<Value, Failure> {
         Ok(match creation {
             Ok(Creation::Conflict(conflict)) => {

@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use stores::ProjectStores;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
 /// Connections that are open at the same time; more wait to be accepted.
@@ -60,8 +59,7 @@ async fn run(service: Arc<Service>, listen: SocketAddr) -> Result<(), Failure> {
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| Failure::from(error).about(&listen.to_string()))?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut told_to_stop = std::pin::pin!(told_to_stop()?);
     if service.is_open() {
         tell(
             &"no --keys: everyone on this machine may do everything here, and nobody else anything",
@@ -73,8 +71,7 @@ async fn run(service: Arc<Service>, listen: SocketAddr) -> Result<(), Failure> {
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            () = &mut told_to_stop => break,
         };
         let Some((stream, peer, place)) = accepted else {
             // Out of descriptors, most likely: those that are open go on, and some will end.
@@ -109,6 +106,31 @@ async fn run(service: Arc<Service>, listen: SocketAddr) -> Result<(), Failure> {
         tell(&"some requests were still going on and are cut off");
     }
     Ok(())
+}
+
+/// Ends with the first signal to stop. Listens from the call on, not only once it is awaited.
+#[cfg(unix)]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Ends with the first Ctrl-C.
+#[cfg(not(unix))]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without a way to be told, the server goes on until it is killed.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
 }
 
 /// The next client, once there is a place for one; `None` where the system would not let one in.
