@@ -55,9 +55,15 @@ impl Output {
     }
 }
 
+/// Narrower than this a table would be cut to pieces; it is left as wide as it is.
+const WIDTH_MIN: u16 = 60;
+
 fn new_table() -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(UTF8_FULL_CONDENSED);
+    if table.width().is_some_and(|width| width >= WIDTH_MIN) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
     table
 }
 
