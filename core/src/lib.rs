@@ -42,7 +42,6 @@ mod credential;
 mod domain;
 mod error;
 mod id;
-mod page;
 mod plan;
 mod profile;
 mod proxy;
@@ -55,6 +54,7 @@ mod change;
 mod connection;
 mod json;
 mod observation;
+mod page;
 mod request;
 
 // The engine: tables, what is read from them, what is done to them.

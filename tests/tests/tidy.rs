@@ -1,0 +1,93 @@
+//! The sources keep the order that they promise: files say what they are, and use only what stands above them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Every Rust source of the workspace, with its text.
+fn sources(directory: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() && !matches!(name, "target" | "node_modules" | ".git") {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            found.push((path, text));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_first_line_of_a_file_says_what_it_is() {
+    let sources = sources(&root());
+    assert!(sources.len() > 50, "{} found", sources.len());
+    for (path, text) in sources {
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.starts_with("//! ") && first.len() > 20, "{}: {first:?}", path.display());
+    }
+}
+
+/// The modules of the engine with the number of their group, and the module of every name that `lib.rs` exports.
+fn groups(lib: &str) -> (BTreeMap<&str, usize>, BTreeMap<&str, &str>) {
+    let mut groups = BTreeMap::new();
+    let mut group = 0;
+    for line in lib.lines() {
+        if line.starts_with("// ") {
+            group += 1;
+        }
+        let module = line.trim_start_matches("pub ").strip_prefix("mod ");
+        if let Some(name) = module.and_then(|rest| rest.strip_suffix(';')) {
+            groups.insert(name, group);
+        }
+    }
+    let mut exports = BTreeMap::new();
+    for statement in lib.split("pub use ").skip(1) {
+        let statement = statement.split(';').next().unwrap();
+        let (module, names) = statement.split_once("::").unwrap();
+        for name in words(names) {
+            exports.insert(name, module);
+        }
+    }
+    (groups, exports)
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
+}
+
+#[test]
+fn a_file_of_the_engine_uses_only_its_own_group_and_those_above() {
+    let directory = root().join("core/src");
+    let lib = std::fs::read_to_string(directory.join("lib.rs")).unwrap();
+    let (groups, exports) = groups(&lib);
+    assert!(groups.len() > 25 && exports.len() > 50, "{groups:?} {exports:?}");
+    let mut wrong = BTreeSet::new();
+    for (module, group) in &groups {
+        let Ok(text) = std::fs::read_to_string(directory.join(format!("{module}.rs"))) else {
+            assert_eq!(*module, "http", "the only one in a folder");
+            continue;
+        };
+        // Tests may look wherever they like.
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let is_code = |line: &&str| !line.trim_start().starts_with("//");
+        let code = code.lines().filter(is_code).collect::<Vec<_>>().join("\n");
+        for used in code.split("crate::").skip(1) {
+            let list = used.strip_prefix('{').and_then(|list| list.split('}').next());
+            for name in
+                words(list.unwrap_or(used)).take(if list.is_some() { usize::MAX } else { 1 })
+            {
+                let used = exports.get(name).copied().unwrap_or(name);
+                if groups.get(used).is_some_and(|of| of > group) {
+                    wrong.insert(format!("{module} uses {name} of {used}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
