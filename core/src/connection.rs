@@ -3,7 +3,7 @@
 use crate::domain::{SSO_HOSTS, matches};
 use crate::{
     AllowedDomains, ConnectionId, Credential, Domain, Flow, HealthCheckInterval, Observation,
-    ProfileName, ProxyId, Reauth, Status, Timestamp, WebUrl,
+    ProfileName, ProxyId, Reauth, Settings, Status, Timestamp, WebUrl,
 };
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::fmt;
@@ -52,6 +52,35 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// A connection that has never been logged in, with the defaults of what `settings` leave open.
+    pub(crate) fn fresh(
+        id: ConnectionId,
+        (profile_name, domain): (ProfileName, Domain),
+        settings: Settings,
+        proxy_id: Option<ProxyId>,
+        health_check_interval: HealthCheckInterval,
+    ) -> Self {
+        Self {
+            id,
+            profile_name,
+            domain,
+            status: Status::NeedsAuth,
+            reauth: Reauth::fresh(),
+            last_auth_check_at: None,
+            post_login_url: None,
+            flow: None,
+            login_url: settings.login_url,
+            credential: settings.credential,
+            proxy_id,
+            allowed_domains: settings.allowed_domains.unwrap_or_default(),
+            health_check_interval,
+            health_checks: settings.health_checks.unwrap_or(true),
+            auto_reauth: settings.auto_reauth.unwrap_or(true),
+            save_credentials: settings.save_credentials.unwrap_or(true),
+            record_session: settings.record_session.unwrap_or(false),
+        }
+    }
+
     /// Whether a login of this connection may go to `host`: its domain and the subdomains of that, its
     /// allowed domains, and the [sign-in providers](crate::SSO_HOSTS). A malformed host may not.
     ///

@@ -24,8 +24,8 @@ use crate::rows::{Order, Rows};
 use crate::tables::{self, ProfileKey, Table};
 use crate::{
     ConnectionId, Error, Flow, Json, NewConnection, Observation, Problem, ProfileName, Proxy,
-    ProxyId, ProxyName, ProxyRef, Reauth, Refusal, Settings, Status, StoreError, Timestamp,
-    ViolationCode, WebUrl,
+    ProxyId, ProxyName, ProxyRef, Refusal, Settings, Status, StoreError, Timestamp, ViolationCode,
+    WebUrl,
 };
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -279,33 +279,16 @@ fn read_connection(fields: &mut Fields<'_>) -> Option<Record> {
         let message = "is required in a dump; send it";
         fields.note("health_check_interval", Problem::new(ViolationCode::MissingField, message));
     }
-    let proxy_id = match settings.proxy {
+    let proxy_id = match &settings.proxy {
         Some(ProxyRef::Name(_)) => {
             fields.note("proxy", Problem::value("is named by its name; send its id in a dump"));
             None
         }
-        Some(ProxyRef::Id(id)) => Some(id),
+        Some(ProxyRef::Id(id)) => Some(id.clone()),
         None => None,
     };
-    let mut connection = Connection {
-        id,
-        profile_name,
-        domain,
-        status: Status::NeedsAuth,
-        reauth: Reauth::fresh(),
-        last_auth_check_at: None,
-        post_login_url: None,
-        flow: None,
-        login_url: settings.login_url,
-        credential: settings.credential,
-        proxy_id,
-        allowed_domains: settings.allowed_domains.unwrap_or_default(),
-        health_check_interval: interval?,
-        health_checks: settings.health_checks.unwrap_or(true),
-        auto_reauth: settings.auto_reauth.unwrap_or(true),
-        save_credentials: settings.save_credentials.unwrap_or(true),
-        record_session: settings.record_session.unwrap_or(false),
-    };
+    let pair = (profile_name, domain);
+    let mut connection = Connection::fresh(id, pair, settings, proxy_id, interval?);
     connection.observe(&observation);
     Some(Record { connection, idempotency })
 }

@@ -13,8 +13,8 @@ use crate::rows::{Effects, Rows};
 use crate::tables::{self, Table};
 use crate::{
     ChangeKind, ConnectionId, Creation, Edit, Error, Limits, Missing, NewConnection, Observation,
-    Patch, Problem, ProfileName, Proxy, ProxyId, ProxyName, ProxyRef, Reauth, Refusal, Stamp,
-    Status, StoreError, Used, Violation, ViolationCode,
+    Patch, Problem, ProfileName, Proxy, ProxyId, ProxyName, ProxyRef, Refusal, Stamp, StoreError,
+    Used, Violation, ViolationCode,
 };
 
 /// Changes of which at least this many are kept.
@@ -242,27 +242,10 @@ impl<'a> Batch<'a> {
         let id = last_id
             .next(create.stamp, &profile_name)
             .ok_or_else(|| StoreError::Internal("there is no greater ID".into()))?;
-        let connection = Connection {
-            id,
-            profile_name,
-            domain,
-            status: Status::NeedsAuth,
-            reauth: Reauth::fresh(),
-            last_auth_check_at: None,
-            post_login_url: None,
-            flow: None,
-            login_url: settings.login_url,
-            credential: settings.credential,
-            proxy_id,
-            allowed_domains: settings.allowed_domains.unwrap_or_default(),
-            health_check_interval: settings
-                .health_check_interval
-                .unwrap_or_else(|| self.limits.plan.default_interval()),
-            health_checks: settings.health_checks.unwrap_or(true),
-            auto_reauth: settings.auto_reauth.unwrap_or(true),
-            save_credentials: settings.save_credentials.unwrap_or(true),
-            record_session: settings.record_session.unwrap_or(false),
-        };
+        let interval =
+            settings.health_check_interval.unwrap_or_else(|| self.limits.plan.default_interval());
+        let pair = (profile_name, domain);
+        let connection = Connection::fresh(id, pair, settings, proxy_id, interval);
         let record = Record { connection, idempotency: create.idempotency };
         self.insert(&record)?;
         self.state.last_id = last_id;

@@ -3,7 +3,8 @@
 //! A conflict is neither: it is an answer, see [`Creation`](crate::Creation).
 
 use crate::{ConnectionId, ProfileName, ProxyId};
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
 use std::fmt;
 use std::sync::Arc;
 
@@ -274,7 +275,8 @@ impl std::error::Error for Refusal {}
 
 impl Serialize for Refusal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize_body(serializer, self.code(), &self.to_string(), self.violations())
+        let message = &self.to_string();
+        ErrorBody { code: self.code(), message, details: self.violations() }.serialize(serializer)
     }
 }
 
@@ -456,27 +458,20 @@ impl Serialize for Error {
         match self {
             Self::Refused(refusal) => refusal.serialize(serializer),
             Self::Failed(error) => {
-                serialize_body(serializer, error.code(), &error.to_string(), &[])
+                let message = &error.to_string();
+                ErrorBody { code: error.code(), message, details: &[] }.serialize(serializer)
             }
         }
     }
 }
 
-/// Writes the API's error body: `code`, `message`, and `details` where there are any.
-fn serialize_body<S: Serializer>(
-    serializer: S,
-    code: &str,
-    message: &str,
-    details: &[Violation],
-) -> Result<S::Ok, S::Error> {
-    let fields = if details.is_empty() { 2 } else { 3 };
-    let mut body = serializer.serialize_struct("Error", fields)?;
-    body.serialize_field("code", code)?;
-    body.serialize_field("message", message)?;
-    if !details.is_empty() {
-        body.serialize_field("details", details)?;
-    }
-    body.end()
+/// The API's error body.
+#[derive(Serialize)]
+pub(crate) struct ErrorBody<'a> {
+    pub(crate) code: &'a str,
+    pub(crate) message: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) details: &'a [Violation],
 }
 
 /// A caller's text in quotes, escaped, and cut where it would drown the message.

@@ -139,7 +139,7 @@ impl<T> Edit<T> {
         sent.map_or(Self::Keep, Self::Set)
     }
 
-    /// Does it; whether that changed anything.
+    /// Does it.
     pub(crate) fn apply(&self, field: &mut Option<T>)
     where
         T: Clone,

@@ -2,14 +2,14 @@
 
 use crate::args::Args;
 use crate::outcome::Failure;
+use connectory::http::is_project_id;
 use connectory::{FileStorage, Options, Store, StoreError};
 use std::path::{Path, PathBuf};
 
 /// The file of the project that `args` name.
 pub(crate) fn path(args: &Args) -> Result<PathBuf, Failure> {
     let id = args.project.as_str();
-    let is_plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    if !is_plain || !(1..=64).contains(&id.len()) || id.starts_with('.') {
+    if !is_project_id(id) {
         return Err(Failure::refused(format!(
             "--project: {id:?} is not a project ID; send 1 to 64 of A-Z a-z 0-9 . _ -, no dot first"
         )));

@@ -146,8 +146,8 @@ impl Access {
     }
 }
 
-/// Whether `id` can name a project, and a file on every platform.
-pub(crate) fn is_project_id(id: &str) -> bool {
+/// Whether `id` can name a project, and a file on every platform: 1 to 64 of `A-Z a-z 0-9 . _ -`, no dot first.
+pub fn is_project_id(id: &str) -> bool {
     crate::text::is_name(id) && id.len() <= 64 && !id.starts_with('.')
 }
 

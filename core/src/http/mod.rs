@@ -29,12 +29,11 @@ mod params;
 mod reply;
 mod route;
 
-pub use access::{Access, AccessError, Scope};
+pub use access::{Access, AccessError, Scope, is_project_id};
 pub use reply::{Body, Cause};
 pub use route::{Route, allowed_methods};
 
 use crate::{Error, Limits, REQUEST_MAX_BYTES, Store, StoreError};
-use access::Caller;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use http::request::Parts;
 use http::{Response, StatusCode};
@@ -126,10 +125,10 @@ impl<S: Stores> Api<S> {
 
     /// Finds the operation and the store, in the order: key, project, path, method, scope.
     fn admit(&self, head: &Parts) -> Result<(Route, Store), Reply> {
-        let Caller { project, limits, .. } = self.access.caller(&head.headers)?;
+        let caller = self.access.caller(&head.headers)?;
         let (route, scope) = Route::find(&head.method, head.uri.path())?;
-        self.access.caller(&head.headers)?.require(scope)?;
-        let store = self.stores.store(&project, limits)?;
+        caller.require(scope)?;
+        let store = self.stores.store(&caller.project, caller.limits)?;
         Ok((route, store))
     }
 

@@ -1,5 +1,6 @@
 //! [`Reply`], a response in the making, and what each refusal and failure comes to.
 
+use crate::error::ErrorBody;
 use crate::{Creation, Dump, Error, Refusal, StoreError, Violation};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -28,15 +29,6 @@ pub(crate) struct Reply {
     headers: HeaderMap,
     body: Body,
     cause: Option<StoreError>,
-}
-
-/// The API's error body.
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    code: &'a str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    details: &'a [Violation],
 }
 
 impl Reply {
