@@ -18,6 +18,30 @@ pub trait Storage: Debug + Send + Sync {
     /// [`StoreError::InUse`] where somebody else has it open, or whatever the host reports.
     fn open(&self) -> Result<Box<dyn StorageBackend>, StoreError>;
 
+    /// Opens the log beside it, on which a write is durable before it is in the tables. Made, and its name durable,
+    /// if `make` says so and it is not there.
+    ///
+    /// `None` where there is none and none is to be made. A storage that never has a log is for what need not
+    /// outlive the process: what is written becomes part of the tables at checkpoints, and when the store is closed.
+    /// Its length, reads, writes and syncs are as those of any backend; its locks are not used.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the host reports.
+    fn open_log(&self, make: bool) -> Result<Option<Box<dyn StorageBackend>>, StoreError> {
+        let _ = make;
+        Ok(None)
+    }
+
+    /// Removes the log, after everything in it is in the tables and it was closed.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the host reports. A log that is left behind does no harm.
+    fn remove_log(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// How commits are made safe here.
     fn commit_mode(&self) -> CommitMode {
         CommitMode::QuickRepair
