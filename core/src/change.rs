@@ -32,6 +32,15 @@ impl ChangeKind {
     }
 }
 
+/// A change as the engine notes it, without its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Occurrence {
+    pub(crate) kind: ChangeKind,
+    pub(crate) id: ConnectionId,
+    /// The connection's record as the change left it; empty once it is gone.
+    pub(crate) record: Box<[u8]>,
+}
+
 /// Something that happened to a connection, durably.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {

@@ -2,11 +2,11 @@
 
 use crate::StoreError;
 use crate::codec;
-use crate::disk::Snapshot;
+use crate::feed::Feed;
 use crate::query;
-use crate::rows::{Order, Rows};
+use crate::rows::{Order, Rows, View};
 use crate::tables::{self, ProfileKey, Table};
-use crate::{ConnectionId, Domain, ProfileName, Proxy};
+use crate::{Change, Changes, ConnectionId, Domain, Error, ProfileName, Proxy};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -49,15 +49,15 @@ struct Tally {
 }
 
 /// Reads every row once and looks up what it refers to.
-pub(crate) fn check(snapshot: &Snapshot) -> Result<CheckReport, StoreError> {
-    let rows = Rows::of(snapshot);
+pub(crate) fn check(view: &View, feed: &Feed) -> Result<CheckReport, StoreError> {
+    let rows = Rows::of(view);
     let mut report = CheckReport::default();
     let mut proxy_uses = BTreeMap::new();
     check_connections(rows, &mut report, &mut proxy_uses)?;
     check_profiles(rows, &mut report)?;
     check_domains(rows, &mut report)?;
     check_proxies(rows, &mut report, &mut proxy_uses)?;
-    check_state(snapshot, &mut report)?;
+    check_state(rows, feed, &mut report)?;
     Ok(report)
 }
 
@@ -255,8 +255,8 @@ fn check_proxies(
     Ok(())
 }
 
-fn check_state(snapshot: &Snapshot, report: &mut CheckReport) -> Result<(), StoreError> {
-    let state = &snapshot.state;
+fn check_state(rows: Rows<'_>, feed: &Feed, report: &mut CheckReport) -> Result<(), StoreError> {
+    let state = rows.state();
     for (what, says, found) in [
         ("connections", state.connections, report.connections),
         ("profiles", state.profiles, report.profiles),
@@ -266,16 +266,21 @@ fn check_state(snapshot: &Snapshot, report: &mut CheckReport) -> Result<(), Stor
             report.problem(format!("the store says {says} {what}, and has {found}"));
         }
     }
-    let mut scan = all(Rows::of(snapshot), Table::Changes)?;
-    let mut expected = state.oldest_seq;
-    while let Some(seq) = scan.next(|key, _| tables::change_seq(key))? {
-        if seq != expected {
-            report.problem(format!("change {seq} stands where {expected} should"));
+    match feed.since(rows, feed.oldest().saturating_sub(1), usize::MAX) {
+        Ok(Changes::Since(changes)) => {
+            let mut expected = feed.oldest();
+            for Change { seq, .. } in changes {
+                if seq != expected {
+                    report.problem(format!("change {seq} stands where {expected} should"));
+                }
+                expected = seq + 1;
+            }
+            if state.seq > 0 && expected != state.seq + 1 {
+                report.problem(format!("the changes end before {}", state.seq));
+            }
         }
-        expected = seq + 1;
-    }
-    if state.seq > 0 && expected != state.seq + 1 {
-        report.problem(format!("the changes end before {}", state.seq));
+        Err(Error::Failed(error)) if error.is_of_storage() => return Err(error),
+        other => report.problem(format!("the changes cannot be read: {other:?}")),
     }
     Ok(())
 }

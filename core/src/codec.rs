@@ -4,13 +4,17 @@
 //! strings and numbers, so the types of the API can change without it. What is read is checked again by
 //! those types: damage that decodes is still an error, not a wrong answer.
 
+use crate::change::Occurrence;
 use crate::connection::Connection;
 use crate::engine::State;
+use crate::id::LastId;
 use crate::json::Fields;
 use crate::request::{Fingerprint, Idempotency};
+use crate::rows::Effects;
+use crate::tables::Table;
 use crate::{
-    AllowedDomains, ConnectionId, Credential, Error, Flow, HealthCheckInterval, Json, ProxyName,
-    Reauth, Refusal, Status, StoreError, Timestamp,
+    AllowedDomains, ChangeKind, ConnectionId, Credential, Error, Flow, HealthCheckInterval, Json,
+    ProxyName, Reauth, Refusal, Status, StoreError, Timestamp,
 };
 use bincode::{BorrowDecode, Decode, Encode};
 
@@ -252,34 +256,107 @@ struct StoredState {
     profiles: u64,
     proxies: u64,
     seq: u64,
-    oldest_seq: u64,
     revision: u64,
 }
 
+impl From<&State> for StoredState {
+    fn from(state: &State) -> Self {
+        Self {
+            last_ms: state.last_id.ms,
+            last_order: state.last_id.order,
+            connections: state.connections,
+            profiles: state.profiles,
+            proxies: state.proxies,
+            seq: state.seq,
+            revision: state.revision,
+        }
+    }
+}
+
+impl From<StoredState> for State {
+    fn from(stored: StoredState) -> Self {
+        Self {
+            last_id: LastId { ms: stored.last_ms, order: stored.last_order },
+            connections: stored.connections,
+            profiles: stored.profiles,
+            proxies: stored.proxies,
+            seq: stored.seq,
+            revision: stored.revision,
+        }
+    }
+}
+
 pub(crate) fn encode_state(state: &State) -> Result<Vec<u8>, StoreError> {
-    encode(&StoredState {
-        last_ms: state.last_id.ms,
-        last_order: state.last_id.order,
-        connections: state.connections,
-        profiles: state.profiles,
-        proxies: state.proxies,
-        seq: state.seq,
-        oldest_seq: state.oldest_seq,
-        revision: state.revision,
-    })
+    encode(&StoredState::from(state))
 }
 
 pub(crate) fn decode_state(bytes: &[u8]) -> Result<State, StoreError> {
-    let stored: StoredState = decode(bytes)?;
-    Ok(State {
-        last_id: crate::id::LastId { ms: stored.last_ms, order: stored.last_order },
-        connections: stored.connections,
-        profiles: stored.profiles,
-        proxies: stored.proxies,
-        seq: stored.seq,
-        oldest_seq: stored.oldest_seq,
-        revision: stored.revision,
-    })
+    decode::<StoredState>(bytes).map(State::from)
+}
+
+/// A batch in the log.
+#[derive(Encode, BorrowDecode)]
+struct StoredBatch<'a> {
+    state: StoredState,
+    rows: Vec<StoredRow<'a>>,
+    changes: Vec<StoredChange<'a>>,
+}
+
+#[derive(Encode, BorrowDecode)]
+struct StoredRow<'a> {
+    table: u8,
+    key: &'a [u8],
+    /// `None` where the row was removed.
+    value: Option<&'a [u8]>,
+}
+
+#[derive(Encode, BorrowDecode)]
+struct StoredChange<'a> {
+    kind: u8,
+    id: [u8; 16],
+    /// The record, where it is not the one among the rows.
+    record: Option<&'a [u8]>,
+}
+
+/// The bytes of a batch: its effects, and the state that goes with it.
+pub(crate) fn encode_batch(effects: &Effects, state: &State) -> Result<Vec<u8>, StoreError> {
+    let rows = Table::ALL.iter().flat_map(|&table| {
+        let tag = table.tag();
+        let rows = effects.of(table).iter();
+        rows.map(move |(key, value)| StoredRow { table: tag, key, value: value.as_deref() })
+    });
+    let records = effects.of(Table::Connections);
+    let changes = effects.changes.iter().map(|change| {
+        let id = change.id.to_bytes();
+        let row = records.get(id.as_slice()).and_then(Option::as_deref).unwrap_or_default();
+        let record = (row != &*change.record).then_some(&*change.record);
+        StoredChange { kind: change.kind.to_byte(), id, record }
+    });
+    encode(&StoredBatch { state: state.into(), rows: rows.collect(), changes: changes.collect() })
+}
+
+/// The batch that `bytes` stand for. They must have passed a checksum.
+pub(crate) fn decode_batch(bytes: &[u8]) -> Result<(Effects, State), StoreError> {
+    let unbounded = bincode::config::standard();
+    let batch: StoredBatch<'_> = decode_with(bytes, unbounded)?;
+    let mut effects = Effects::default();
+    for row in batch.rows {
+        let table = Table::with_tag(row.table).ok_or_else(|| damaged("a row of no table"))?;
+        match row.value {
+            Some(value) => effects.put(table, row.key.to_vec(), value.to_vec()),
+            None => effects.remove(table, row.key.to_vec()),
+        }
+    }
+    for change in batch.changes {
+        let kind = ChangeKind::from_byte(change.kind).ok_or_else(|| damaged("a kind of change"))?;
+        let id =
+            ConnectionId::from_bytes(&change.id).ok_or_else(|| damaged("the ID of a change"))?;
+        let row = effects.of(Table::Connections).get(change.id.as_slice());
+        let row = row.and_then(Option::as_deref).unwrap_or_default();
+        let record = change.record.unwrap_or(row).into();
+        effects.changes.push(Occurrence { kind, id, record });
+    }
+    Ok((effects, batch.state.into()))
 }
 
 fn encode(value: &impl Encode) -> Result<Vec<u8>, StoreError> {
@@ -288,8 +365,15 @@ fn encode(value: &impl Encode) -> Result<Vec<u8>, StoreError> {
 }
 
 fn decode<'a, T: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<T, StoreError> {
+    decode_with(bytes, config())
+}
+
+fn decode_with<'a, T: BorrowDecode<'a, ()>>(
+    bytes: &'a [u8],
+    config: impl bincode::config::Config,
+) -> Result<T, StoreError> {
     match bytes.split_first() {
-        Some((&RECORD_VERSION, rest)) => bincode::borrow_decode_from_slice(rest, config())
+        Some((&RECORD_VERSION, rest)) => bincode::borrow_decode_from_slice(rest, config)
             .map(|(value, _)| value)
             .map_err(|error| damaged(format!("a record cannot be read: {error}"))),
         Some((version, _)) => Err(damaged(format!("a record has version {version}"))),

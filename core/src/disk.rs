@@ -3,13 +3,15 @@
 use crate::StoreError;
 use crate::codec;
 use crate::engine::State;
-use crate::rows::{Effects, Order};
+use crate::log::LogMark;
+use crate::rows::{Edited, Order, Rows, View};
 use crate::storage::{Boxed, CommitMode, Storage};
 use crate::tables::{PerTable, Table};
 use crate::withheld::Withheld;
 use redb::{
     AccessGuard, Database, DatabaseError, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase,
     ReadableTable, StorageBackend, StorageError, TableDefinition, TableError, TransactionError,
+    WriteTransaction,
 };
 use std::fmt;
 use std::ops::Bound;
@@ -20,6 +22,8 @@ type Bytes = &'static [u8];
 const META: TableDefinition<'_, &str, Bytes> = TableDefinition::new("meta");
 const META_FORMAT: &str = "format";
 const META_STATE: &str = "state";
+/// The [`LogMark`] of the log that may hold what is not in the tables; absent after a clean close.
+const META_LOG: &str = "log";
 /// The state before, while a dump is being loaded: half a dump is never taken for a store.
 const META_LOADING: &str = "loading";
 
@@ -84,8 +88,8 @@ impl Disk {
         let disk =
             Self { database: Opened::ReadOnly(database), commit_mode: storage.commit_mode() };
         disk.check_format()?;
-        if disk.is_loading()? {
-            return Err(StoreError::Damaged("a load was cut short; open it for writing".into()));
+        if disk.is_loading()? || disk.log_mark()?.is_some() {
+            return Err(not_closed());
         }
         Ok(disk)
     }
@@ -98,7 +102,7 @@ impl Disk {
         .map_err(transaction_error)
     }
 
-    fn begin_write(&self) -> Result<redb::WriteTransaction, StoreError> {
+    fn begin_write(&self) -> Result<WriteTransaction, StoreError> {
         match &self.database {
             // There is one writer, so this never has to wait; waiting would be for ever on one thread.
             Opened::Writable(database) => {
@@ -111,16 +115,14 @@ impl Disk {
     }
 
     fn make_tables(&self) -> Result<(), StoreError> {
-        let transaction = self.begin_write()?;
-        {
-            let mut meta = transaction.open_table(META).map_err(table_error)?;
-            insert(&mut meta, META_FORMAT, &codec::FORMAT.to_be_bytes())?;
-            insert(&mut meta, META_STATE, &codec::encode_state(&State::default())?)?;
+        self.transact(|transaction| {
+            set_meta(transaction, META_FORMAT, Some(&codec::FORMAT.to_be_bytes()))?;
+            set_meta(transaction, META_STATE, Some(&codec::encode_state(&State::default())?))?;
             for table in Table::ALL {
                 transaction.open_table(definition(table)).map_err(table_error)?;
             }
-        }
-        commit(transaction)
+            Ok(())
+        })
     }
 
     /// Whether this is a database in which nothing was ever made: the making of a store was interrupted.
@@ -170,27 +172,44 @@ impl Disk {
         Ok(Snapshot { tables, state })
     }
 
-    /// Makes a batch durable: all of it or, where this fails, perhaps all and perhaps nothing.
-    pub(crate) fn commit(&self, effects: &Effects, state: &State) -> Result<(), StoreError> {
+    /// Puts rows into the tables, durably: all of them or, where this fails, perhaps all and perhaps none.
+    pub(crate) fn commit(&self, rows: &dyn Edited, state: &State) -> Result<(), StoreError> {
+        self.transact(|transaction| put(transaction, rows, state))
+    }
+
+    /// The same, and from then on no log is needed.
+    pub(crate) fn commit_last(&self, rows: &dyn Edited, state: &State) -> Result<(), StoreError> {
+        self.transact(|transaction| {
+            put(transaction, rows, state)?;
+            set_meta(transaction, META_LOG, None)
+        })
+    }
+
+    /// Which log holds what is not in the tables yet, if there may be such.
+    pub(crate) fn log_mark(&self) -> Result<Option<LogMark>, StoreError> {
+        self.meta(META_LOG, |bytes| {
+            let (id, segment_bytes) = bytes.split_first_chunk::<8>()?;
+            let segment_bytes = u64::from_be_bytes(segment_bytes.try_into().ok()?);
+            Some(LogMark { id: u64::from_be_bytes(*id), segment_bytes })
+        })?
+        .map(|mark| mark.ok_or_else(|| StoreError::damaged("what it says of its log is malformed")))
+        .transpose()
+    }
+
+    /// Says, durably, which log is needed from now on.
+    pub(crate) fn set_log_mark(&self, mark: Option<LogMark>) -> Result<(), StoreError> {
+        let row =
+            mark.map(|mark| [mark.id.to_be_bytes(), mark.segment_bytes.to_be_bytes()].concat());
+        self.transact(|transaction| set_meta(transaction, META_LOG, row.as_deref()))
+    }
+
+    /// Runs `write` in a transaction and commits it.
+    fn transact(
+        &self,
+        write: impl FnOnce(&WriteTransaction) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let transaction = self.begin_write()?;
-        for table in Table::ALL {
-            let rows = effects.of(table);
-            if rows.is_empty() {
-                continue;
-            }
-            let mut table = transaction.open_table(definition(table)).map_err(table_error)?;
-            for (key, value) in rows {
-                match value {
-                    Some(value) => table.insert(key.as_slice(), value.as_slice()),
-                    None => table.remove(key.as_slice()),
-                }
-                .map_err(storage_error)?;
-            }
-        }
-        {
-            let mut meta = transaction.open_table(META).map_err(table_error)?;
-            insert(&mut meta, META_STATE, &codec::encode_state(state)?)?;
-        }
+        write(&transaction)?;
         commit(transaction)
     }
 
@@ -200,60 +219,51 @@ impl Disk {
 
     /// Says, durably, that a dump is being loaded into an empty store of this state, or that it is there whole.
     pub(crate) fn set_loading(&self, before: Option<&State>) -> Result<(), StoreError> {
-        let transaction = self.begin_write()?;
-        {
-            let mut meta = transaction.open_table(META).map_err(table_error)?;
-            match before {
-                Some(state) => insert(&mut meta, META_LOADING, &codec::encode_state(state)?)?,
-                None => drop(meta.remove(META_LOADING).map_err(storage_error)?),
-            }
-        }
-        commit(transaction)
+        let row = before.map(codec::encode_state).transpose()?;
+        self.transact(|transaction| set_meta(transaction, META_LOADING, row.as_deref()))
     }
 
     /// Empties the store again after a load that came to nothing. IDs and numbers of changes that were given out
     /// before it are not given out again.
     pub(crate) fn undo_loading(&self) -> Result<(), StoreError> {
         let before = self.meta(META_LOADING, codec::decode_state)?.transpose()?.unwrap_or_default();
-        let state = State { oldest_seq: before.seq + 1, ..before };
-        let transaction = self.begin_write()?;
-        for table in Table::ALL {
-            transaction.delete_table(definition(table)).map_err(table_error)?;
-            transaction.open_table(definition(table)).map_err(table_error)?;
-        }
-        {
-            let mut meta = transaction.open_table(META).map_err(table_error)?;
-            insert(&mut meta, META_STATE, &codec::encode_state(&state)?)?;
-            meta.remove(META_LOADING).map_err(storage_error)?;
-        }
-        commit(transaction)
+        self.transact(|transaction| {
+            for table in Table::ALL {
+                transaction.delete_table(definition(table)).map_err(table_error)?;
+                transaction.open_table(definition(table)).map_err(table_error)?;
+            }
+            set_meta(transaction, META_STATE, Some(&codec::encode_state(&before)?))?;
+            set_meta(transaction, META_LOADING, None)
+        })
     }
 
-    /// Copies every row of `snapshot` into these, empty, tables; calls `progress` with the rows so far.
+    /// Copies every row of `view` into these, empty, tables, with the last changes; calls `progress` with the rows so
+    /// far.
     pub(crate) fn copy(
         &self,
-        snapshot: &Snapshot,
+        view: &View,
+        changes: &dyn Edited,
         mut progress: impl FnMut(u64),
     ) -> Result<(), StoreError> {
-        let transaction = self.begin_write()?;
         let mut rows = 0;
-        for name in Table::ALL {
-            let mut table = transaction.open_table(definition(name)).map_err(table_error)?;
-            let mut range = snapshot.range(name, Bound::Unbounded, Bound::Unbounded)?;
-            while let Some(row) = range.next(Order::Rising)? {
-                table.insert(row.key(), row.value()).map_err(storage_error)?;
-                rows += 1;
-                if rows % 1024 == 0 {
-                    progress(rows);
+        self.transact(|transaction| {
+            for name in Table::ALL {
+                let mut table = transaction.open_table(definition(name)).map_err(table_error)?;
+                let all = (Bound::Unbounded, Bound::Unbounded);
+                let mut scan = Rows::of(view).scan(name, all.0, all.1, Order::Rising)?;
+                while let Some(()) = scan
+                    .next(|key, value| table.insert(key, value).map(drop).map_err(storage_error))?
+                {
+                    rows += 1;
+                    if rows % 1024 == 0 {
+                        progress(rows);
+                    }
                 }
             }
-        }
-        {
-            let mut meta = transaction.open_table(META).map_err(table_error)?;
-            insert(&mut meta, META_STATE, &codec::encode_state(&snapshot.state)?)?;
-        }
+            put(transaction, changes, &view.recent.state)
+        })?;
         progress(rows);
-        commit(transaction)
+        Ok(())
     }
 
     /// Verifies the checksum of every page; `None` where that cannot be done: the tables are open for reading
@@ -292,16 +302,40 @@ fn is_blank(backend: &dyn StorageBackend) -> Result<bool, StoreError> {
     Ok(head == [0; 9])
 }
 
-fn insert(
-    meta: &mut redb::Table<'_, &'static str, Bytes>,
-    key: &str,
-    value: &[u8],
-) -> Result<(), StoreError> {
-    meta.insert(key, value).map_err(storage_error)?;
-    Ok(())
+fn put(transaction: &WriteTransaction, rows: &dyn Edited, state: &State) -> Result<(), StoreError> {
+    for name in Table::ALL {
+        let mut table = transaction.open_table(definition(name)).map_err(table_error)?;
+        rows.each(name, &mut |key, value| {
+            match value {
+                Some(value) => table.insert(key, value),
+                None => table.remove(key),
+            }
+            .map(drop)
+            .map_err(storage_error)
+        })?;
+    }
+    set_meta(transaction, META_STATE, Some(&codec::encode_state(state)?))
 }
 
-fn commit(transaction: redb::WriteTransaction) -> Result<(), StoreError> {
+fn set_meta(
+    transaction: &WriteTransaction,
+    key: &str,
+    value: Option<&[u8]>,
+) -> Result<(), StoreError> {
+    let mut meta = transaction.open_table(META).map_err(table_error)?;
+    match value {
+        Some(value) => meta.insert(key, value),
+        None => meta.remove(key),
+    }
+    .map(drop)
+    .map_err(storage_error)
+}
+
+fn not_closed() -> StoreError {
+    StoreError::Damaged("it was not closed cleanly; open it for writing".into())
+}
+
+fn commit(transaction: WriteTransaction) -> Result<(), StoreError> {
     transaction.commit().map_err(|error| match error {
         redb::CommitError::Storage(error) => storage_error(error),
         error => StoreError::Internal(error.to_string()),
@@ -381,9 +415,7 @@ fn open_error(error: DatabaseError) -> StoreError {
         DatabaseError::UpgradeRequired(version) => {
             StoreError::NotAStore(format!("a redb database of file format {version}"))
         }
-        DatabaseError::RepairAborted => {
-            StoreError::Damaged("it was not closed cleanly; open it for writing".into())
-        }
+        DatabaseError::RepairAborted => not_closed(),
         DatabaseError::Storage(error) => storage_error(error),
         error => StoreError::Internal(error.to_string()),
     }

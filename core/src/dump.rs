@@ -14,13 +14,12 @@
 
 use crate::codec::{self, Record};
 use crate::connection::Connection;
-use crate::disk::Snapshot;
 use crate::engine::Op;
 use crate::json::Fields;
-use crate::live::Live;
+use crate::live::Handle;
 use crate::observation::Source;
 use crate::request::{Fingerprint, Idempotency};
-use crate::rows::{Order, Rows};
+use crate::rows::{Order, Rows, View};
 use crate::tables::{self, ProfileKey, Table};
 use crate::{
     ConnectionId, Error, Flow, Json, NewConnection, Observation, Problem, ProfileName, Proxy,
@@ -99,8 +98,8 @@ struct IdempotencyLine<'a> {
 /// store has to recover from a failure of its storage meanwhile, the next line is an error.
 #[derive(Debug)]
 pub struct Dump {
-    live: Arc<Live>,
-    snapshot: Arc<Snapshot>,
+    live: Arc<Handle>,
+    view: Arc<View>,
     section: Option<Section>,
     ready: VecDeque<String>,
 }
@@ -113,24 +112,23 @@ struct Section {
 }
 
 impl Dump {
-    pub(crate) fn new(live: Arc<Live>) -> Result<Self, StoreError> {
-        let snapshot = live.snapshot()?;
+    pub(crate) fn new(live: Arc<Handle>) -> Result<Self, StoreError> {
+        let view = live.view()?;
         let header = to_line(&Header { format: NAME, version: VERSION })?;
         let section = Some(Section { table: Table::Proxies, after: None });
-        Ok(Self { live, snapshot, section, ready: VecDeque::from([header]) })
+        Ok(Self { live, view, section, ready: VecDeque::from([header]) })
     }
 
     /// How many connections the dump will hold.
     pub fn connections(&self) -> u64 {
-        self.snapshot.state.connections
+        self.view.recent.state.connections
     }
 
     /// Reads the next rows; leaves none ready where a table ends.
     fn read_on(&mut self) -> Result<(), StoreError> {
         let Some(Section { table, after }) = self.section.take() else { return Ok(()) };
         let from = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let mut scan =
-            Rows::of(&self.snapshot).scan(table, from, Bound::Unbounded, Order::Rising)?;
+        let mut scan = Rows::of(&self.view).scan(table, from, Bound::Unbounded, Order::Rising)?;
         let mut last = None;
         for _ in 0..CHUNK {
             let row = scan.next(|key, value| Ok((key.to_vec(), line(table, key, value)?)))?;
@@ -157,7 +155,7 @@ impl Iterator for Dump {
     fn next(&mut self) -> Option<Self::Item> {
         while self.ready.is_empty() && self.section.is_some() {
             if let Err(error) = self.read_on() {
-                self.live.note(&self.snapshot, &error);
+                self.live.note(&self.view, &error);
                 return Some(Err(error.into()));
             }
         }

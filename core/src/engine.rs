@@ -1,26 +1,21 @@
-//! The write path as a pure step: operations in, answers and effects out, over a snapshot.
+//! The write path as a pure step: operations in, answers and effects out, over a view of the store.
 //!
 //! No threads, no clock, no storage of its own. Every operation reads all it needs before its first effect, so
 //! one that is refused or fails leaves nothing behind, and the ones after it in the batch see those before.
 
+use crate::change::Occurrence;
 use crate::codec::{self, Record};
 use crate::connection::{Conflict, Connection};
-use crate::disk::Snapshot;
 use crate::id::LastId;
 use crate::query;
 use crate::request::Idempotency;
-use crate::rows::{Effects, Rows};
+use crate::rows::{Effects, Rows, View};
 use crate::tables::{self, Table};
 use crate::{
     ChangeKind, ConnectionId, Creation, Edit, Error, Limits, Missing, NewConnection, Observation,
     Patch, Problem, ProfileName, Proxy, ProxyId, ProxyName, ProxyRef, Refusal, Stamp, StoreError,
     Used, Violation, ViolationCode,
 };
-
-/// Changes of which at least this many are kept.
-pub(crate) const CHANGES_KEPT: u64 = 10_000;
-/// Changes that may pile up beyond those before they are cleared away together.
-const CHANGES_SLACK: u64 = 2_000;
 
 /// What a store knows of itself without looking.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,8 +26,6 @@ pub(crate) struct State {
     pub(crate) proxies: u64,
     /// The number of the last change; 0 before the first.
     pub(crate) seq: u64,
-    /// The number of the oldest change kept; 0 before the first.
-    pub(crate) oldest_seq: u64,
     /// Counts the batches that had effects: tells whether one of unknown outcome is there.
     pub(crate) revision: u64,
 }
@@ -182,18 +175,18 @@ fn resolve(rows: Rows<'_>, proxy: &ProxyRef) -> Result<Result<ProxyId, Violation
     Ok(Err(problem.at(field)))
 }
 
-/// One turn of the write path: applies operations in order to a snapshot.
+/// One turn of the write path: applies operations in order to a view.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
-    snapshot: &'a Snapshot,
+    view: &'a View,
     limits: &'a Limits,
     state: State,
     effects: Effects,
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) fn new(snapshot: &'a Snapshot, limits: &'a Limits) -> Self {
-        Self { snapshot, limits, state: snapshot.state.clone(), effects: Effects::default() }
+    pub(crate) fn new(view: &'a View, limits: &'a Limits) -> Self {
+        Self { view, limits, state: view.recent.state.clone(), effects: Effects::default() }
     }
 
     /// Applies one operation, seeing all before it.
@@ -220,13 +213,12 @@ impl<'a> Batch<'a> {
     pub(crate) fn finish(mut self) -> (Effects, State) {
         if !self.effects.is_empty() {
             self.state.revision += 1;
-            self.drop_old_changes();
         }
         (self.effects, self.state)
     }
 
     fn rows(&self) -> Rows<'_> {
-        Rows::with(self.snapshot, &self.effects)
+        Rows::with(self.view, &self.effects)
     }
 
     fn create(&mut self, create: Create) -> Result<Creation, Error> {
@@ -458,23 +450,7 @@ impl<'a> Batch<'a> {
 
     fn change(&mut self, kind: ChangeKind, id: ConnectionId, record: &[u8]) {
         self.state.seq += 1;
-        let row = [&[kind.to_byte()], id.to_bytes().as_slice(), record].concat();
-        self.effects.put(Table::Changes, tables::change(self.state.seq), row);
-        if self.state.oldest_seq == 0 {
-            self.state.oldest_seq = 1;
-        }
-    }
-
-    fn drop_old_changes(&mut self) {
-        let kept = self.state.seq.saturating_sub(self.state.oldest_seq) + 1;
-        if kept <= CHANGES_KEPT + CHANGES_SLACK {
-            return;
-        }
-        let oldest = self.state.seq - CHANGES_KEPT + 1;
-        for seq in self.state.oldest_seq..oldest {
-            self.effects.remove(Table::Changes, tables::change(seq));
-        }
-        self.state.oldest_seq = oldest;
+        self.effects.changes.push(Occurrence { kind, id, record: record.into() });
     }
 }
 

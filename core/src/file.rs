@@ -3,13 +3,13 @@
 use crate::StoreError;
 use crate::disk::Disk;
 use crate::storage::{MemoryStorage, Storage};
-use redb::StorageBackend;
 use redb::backends::FileBackend;
+use redb::{DatabaseError, StorageBackend};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// A store in one file. One process owns it at a time; the system frees the lock of one that is killed.
+/// A store in one file, with its log beside it. One process owns it at a time; the system frees the lock of one that is killed.
 #[derive(Debug, Clone)]
 pub struct FileStorage {
     path: PathBuf,
@@ -22,6 +22,9 @@ enum Access {
     Write,
     Read,
 }
+
+/// What the name of a store's log ends in, after the store's own.
+const LOG_SUFFIX: &str = "-log";
 
 /// What every redb file begins with.
 const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
@@ -45,6 +48,13 @@ impl FileStorage {
     /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The path of the log beside the file: there while the store is open, and after an unclean end.
+    pub fn log_path(&self) -> PathBuf {
+        let mut path = self.path.as_os_str().to_owned();
+        path.push(LOG_SUFFIX);
+        path.into()
     }
 
     /// Makes an empty store at `path`, which must be free.
@@ -99,9 +109,35 @@ impl Storage for FileStorage {
             let what = if head.is_empty() { "the file is empty" } else { "it begins otherwise" };
             return Err(StoreError::NotAStore(what.into()));
         }
-        let backend =
-            FileBackend::new(file).map_err(|error| StoreError::from(io::Error::other(error)))?;
-        Ok(Box::new(backend))
+        backend(file)
+    }
+
+    fn open_log(&self, make: bool) -> Result<Option<Box<dyn StorageBackend>>, StoreError> {
+        let path = self.log_path();
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(make).open(&path);
+        match file {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !make => Ok(None),
+            file => {
+                let file = file?;
+                if make {
+                    sync_directory_of(&path)?;
+                }
+                backend(file).map(Some)
+            }
+        }
+    }
+
+    fn remove_log(&self) -> Result<(), StoreError> {
+        Ok(std::fs::remove_file(self.log_path())?)
+    }
+}
+
+fn backend(file: File) -> Result<Box<dyn StorageBackend>, StoreError> {
+    match FileBackend::new(file) {
+        Ok(backend) => Ok(Box::new(backend)),
+        Err(DatabaseError::DatabaseAlreadyOpen) => Err(StoreError::InUse),
+        Err(error) => Err(StoreError::from(io::Error::other(error))),
     }
 }
 

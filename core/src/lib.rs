@@ -61,6 +61,9 @@ mod request;
 mod codec;
 mod disk;
 mod engine;
+mod feed;
+mod log;
+mod overlay;
 mod query;
 mod rows;
 mod storage;
@@ -69,6 +72,7 @@ mod withheld;
 
 // The store: many callers, failures, files.
 mod check;
+mod checkpoint;
 mod commit;
 mod dump;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]

@@ -1,18 +1,24 @@
 //! [`Live`], an open store behind its handles: who writes, what readers see, and how it comes back after a failure.
 //!
-//! Readers take the published snapshot and never wait. Whoever leads the [queue](Queue) writes: it applies its batch
-//! to that snapshot, makes the effects durable and publishes the next one. A storage that failed is let go of and
-//! opened anew before anything else is answered.
+//! Readers take the published view and never wait. Whoever leads the [queue](Queue) writes: it applies its batch to
+//! that view, appends the effects to the log, which makes them durable, lays them over the tables and publishes the
+//! next view. A storage that failed is let go of and opened anew before anything else is answered.
 
+use crate::checkpoint::Checkpoints;
+use crate::codec;
 use crate::commit::{Full, Queue, Weight};
 use crate::disk::{Disk, Snapshot};
 use crate::engine::{Answer, Batch, Create, Op, State};
+use crate::feed::Feed;
+use crate::log::{Log, LogMark, Room};
 use crate::request::Idempotency;
-use crate::rows::Rows;
+use crate::rows::{Effects, Recent, Rows, View};
 use crate::{
     Connection, CreateOptions, Creation, Error, NewConnection, Options, Storage, StoreError,
 };
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+};
 use std::time::Duration;
 
 /// The most rows and bytes that one commit of a bulk operation holds.
@@ -24,13 +30,18 @@ type Answers = Vec<Result<Answer, Error>>;
 /// An open store.
 #[derive(Debug)]
 pub(crate) struct Live {
-    storage: Box<dyn Storage>,
+    pub(crate) this: Weak<Self>,
+    pub(crate) storage: Box<dyn Storage>,
     pub(crate) read_only: bool,
     pub(crate) options: Options,
     queue: Queue<Vec<Op>, Answers>,
-    /// Whoever leads the queue writes. Nobody else locks this, but to open and close.
-    writer: Mutex<Option<Disk>>,
+    /// Where batches become durable. Nobody but the leader locks this.
+    pub(crate) journal: Mutex<Journal>,
+    /// Whoever moves rows into the tables locks this; after the journal, if it needs both.
+    pub(crate) disk: Mutex<Option<Disk>>,
+    pub(crate) checkpoints: Checkpoints,
     published: RwLock<Published>,
+    feed: RwLock<Feed>,
     /// The number of the last change published, for those who wait for the next.
     last_seq: Mutex<u64>,
     seq_rose: Condvar,
@@ -39,13 +50,37 @@ pub(crate) struct Live {
 /// What readers see.
 #[derive(Debug, Clone)]
 pub(crate) enum Published {
-    Open(Arc<Snapshot>),
-    /// The storage failed; whoever comes next reopens it.
-    Failed,
+    Open(Arc<View>),
+    /// The storage failed, or must not be read for now; whoever comes next reopens it under these rows.
+    Failed(Recent),
     Closed,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Where batches become durable.
+#[derive(Debug)]
+pub(crate) enum Journal {
+    /// Nothing was written since the store was opened or closed cleanly.
+    NotBegun,
+    Log(Log),
+    /// The storage has no log: nothing is to outlive the process.
+    None,
+}
+
+/// Why a batch was not made durable.
+enum Failure {
+    /// It was not begun.
+    Clean(StoreError),
+    /// It failed half-way: the storage has to be looked at.
+    Halfway(StoreError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Clean(error)
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -73,25 +108,48 @@ impl Live {
         storage: Box<dyn Storage>,
         options: Options,
         disk: Disk,
-    ) -> Result<Self, StoreError> {
-        let snapshot = disk.snapshot()?;
-        Ok(Self {
+    ) -> Result<Arc<Self>, StoreError> {
+        let recovered = Recovered::from(&*storage, &disk, &options)?;
+        let seq = recovered.view.recent.state.seq;
+        let covered = recovered.view.base.state.revision;
+        let is_behind = !recovered.view.recent.is_written_down();
+        let live = Arc::new_cyclic(|this| Self {
+            this: this.clone(),
             read_only: disk.is_read_only(),
             queue: Queue::new(options.queue),
+            checkpoints: Checkpoints::new(covered),
             storage,
             options,
-            last_seq: Mutex::new(snapshot.state.seq),
+            last_seq: Mutex::new(seq),
             seq_rose: Condvar::new(),
-            published: RwLock::new(Published::Open(Arc::new(snapshot))),
-            writer: Mutex::new(Some(disk)),
-        })
+            published: RwLock::new(Published::Open(Arc::new(recovered.view))),
+            feed: RwLock::new(recovered.feed),
+            journal: Mutex::new(recovered.journal),
+            disk: Mutex::new(Some(disk)),
+        });
+        if is_behind {
+            live.has_thread();
+        }
+        Ok(live)
     }
 
+    /// Closes the store for every handle, after the writes that wait already.
     pub(crate) fn close(&self) -> Result<(), StoreError> {
-        self.alone(|| {
+        let closed = self.alone(|| {
+            if matches!(self.published(), Published::Closed) {
+                return Ok(());
+            }
+            let finished = self.finish();
             self.publish(Published::Closed);
-            lock(&self.writer).take().map_or(Ok(()), Disk::close)
-        })?
+            let journal = std::mem::replace(&mut *lock(&self.journal), Journal::NotBegun);
+            let had_log = matches!(journal, Journal::Log(_));
+            drop(journal);
+            let closed = lock(&self.disk).take().map_or(Ok(()), Disk::close);
+            finished.and(closed)?;
+            if had_log { self.storage.remove_log() } else { Ok(()) }
+        });
+        self.checkpoints.stop();
+        closed?
     }
 
     /// Waits for a change after number `seq`, for at most `timeout`; whether there is one.
@@ -115,55 +173,109 @@ impl Live {
         self.published.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub(crate) fn feed(&self) -> RwLockReadGuard<'_, Feed> {
+        self.feed.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn feed_mut(&self) -> RwLockWriteGuard<'_, Feed> {
+        self.feed.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What readers see, reopened first where the storage failed.
-    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
+    pub(crate) fn view(&self) -> Result<Arc<View>, StoreError> {
         match self.published() {
-            Published::Open(snapshot) => Ok(snapshot),
+            Published::Open(view) => Ok(view),
             Published::Closed => Err(StoreError::Closed),
-            Published::Failed => self.alone(|| self.reopened())?,
+            Published::Failed(_) => self.alone(|| self.reopened())?,
         }
     }
 
     pub(crate) fn publish(&self, published: Published) {
-        let seq = match &published {
-            Published::Open(snapshot) => Some(snapshot.state.seq),
-            Published::Failed => None,
+        self.replace(|_| published);
+    }
+
+    /// Publishes what `edit` makes of the recent rows; after a failure too, for whoever reopens the store.
+    pub(crate) fn edit_recent(&self, edit: impl FnOnce(&Recent) -> Recent) {
+        self.replace(|before| match before {
+            Published::Open(view) => {
+                let (base, recent) = (Arc::clone(&view.base), edit(&view.recent));
+                Published::Open(Arc::new(View { base, recent }))
+            }
+            Published::Failed(recent) => Published::Failed(edit(recent)),
+            Published::Closed => Published::Closed,
+        });
+    }
+
+    /// Publishes the recent rows over these tables.
+    pub(crate) fn rebase(&self, base: Snapshot) {
+        self.replace(|before| match before {
+            Published::Open(view) => Published::Open(Arc::new(view.recent.over(base))),
+            other => other.clone(),
+        });
+    }
+
+    /// Has the storage reopened before anything else is answered.
+    pub(crate) fn fail(&self) {
+        self.replace(|before| match before {
+            Published::Open(view) => Published::Failed(view.recent.clone()),
+            other => other.clone(),
+        });
+    }
+
+    /// The rows over the tables, whether those can be read or not.
+    pub(crate) fn recent(&self) -> Result<Recent, StoreError> {
+        match self.published() {
+            Published::Open(view) => Ok(view.recent.clone()),
+            Published::Failed(recent) => Ok(recent),
+            Published::Closed => Err(StoreError::Closed),
+        }
+    }
+
+    fn replace(&self, next: impl FnOnce(&Published) -> Published) {
+        let mut published = self.published.write().unwrap_or_else(PoisonError::into_inner);
+        let next = next(&published);
+        let seq = match &next {
+            Published::Open(view) => Some(view.recent.state.seq),
+            Published::Failed(_) => None,
             // Whoever waits for a change has nothing left to wait for.
             Published::Closed => Some(u64::MAX),
         };
-        let before = std::mem::replace(
-            &mut *self.published.write().unwrap_or_else(PoisonError::into_inner),
-            published,
-        );
-        // Pages are given back here, with nobody waiting for the lock.
+        let before = std::mem::replace(&mut *published, next);
+        drop(published);
+        // Pages and rows are given back here, with nobody waiting for the lock.
         drop(before);
         if let Some(seq) = seq {
-            *lock(&self.last_seq) = seq;
-            self.seq_rose.notify_all();
+            let mut last = lock(&self.last_seq);
+            if *last != seq {
+                *last = seq;
+                self.seq_rose.notify_all();
+            }
         }
     }
 
     /// Runs a read; once more on a reopened storage where the first one failed.
     pub(crate) fn read<T>(&self, read: impl Fn(Rows<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let snapshot = self.snapshot()?;
-        match read(Rows::of(&snapshot)) {
+        let view = self.view()?;
+        match read(Rows::of(&view)) {
             Err(Error::Failed(error)) if error.is_of_storage() => {
-                self.note(&snapshot, &error);
-                drop(snapshot);
-                read(Rows::of(&*self.snapshot()?))
+                self.note(&view, &error);
+                drop(view);
+                read(Rows::of(&*self.view()?))
             }
             answer => answer,
         }
     }
 
-    /// Notes that something failed on `snapshot`: if it was the storage, it is reopened before anything else is done.
-    pub(crate) fn note(&self, snapshot: &Arc<Snapshot>, error: &StoreError) {
+    /// Notes that something failed on `view`: if it was the storage, it is reopened before anything else is done.
+    pub(crate) fn note(&self, view: &View, error: &StoreError) {
         if !error.is_of_storage() {
             return;
         }
         let mut published = self.published.write().unwrap_or_else(PoisonError::into_inner);
-        if matches!(&*published, Published::Open(current) if Arc::ptr_eq(current, snapshot)) {
-            *published = Published::Failed;
+        if let Published::Open(current) = &*published
+            && Arc::ptr_eq(&current.base, &view.base)
+        {
+            *published = Published::Failed(current.recent.clone());
         }
     }
 
@@ -173,37 +285,38 @@ impl Live {
     }
 
     /// What readers see, reopened first if need be. Only for whoever has the lead.
-    pub(crate) fn reopened(&self) -> Result<Arc<Snapshot>, StoreError> {
+    pub(crate) fn reopened(&self) -> Result<Arc<View>, StoreError> {
         match self.published() {
-            Published::Open(snapshot) => Ok(snapshot),
+            Published::Open(view) => Ok(view),
             Published::Closed => Err(StoreError::Closed),
-            Published::Failed => {
-                let mut writer = lock(&self.writer);
-                self.reopen(&mut writer)
-            }
+            Published::Failed(_) => self.reopen(),
         }
     }
 
-    /// Lets go of the storage and opens it again.
-    fn reopen(
-        &self,
-        writer: &mut MutexGuard<'_, Option<Disk>>,
-    ) -> Result<Arc<Snapshot>, StoreError> {
-        self.publish(Published::Failed);
-        // The old handle goes first, and its lock on the storage with it.
-        writer.take();
+    /// Lets go of the storage, opens it again and replays the log. Only for whoever has the lead.
+    pub(crate) fn reopen(&self) -> Result<Arc<View>, StoreError> {
+        let before = self.recent()?;
+        self.fail();
+        let mut journal = lock(&self.journal);
+        let mut disk = lock(&self.disk);
+        // The old handles go first, and their locks on the storage with them.
+        disk.take();
         let open = if self.read_only { Disk::open_read_only } else { Disk::open };
-        let disk = open(&*self.storage, self.options.cache_bytes)?;
-        let snapshot = Arc::new(disk.snapshot()?);
-        **writer = Some(disk);
-        self.publish(Published::Open(Arc::clone(&snapshot)));
-        Ok(snapshot)
-    }
-
-    /// The open tables, for whoever has the lead.
-    pub(crate) fn writer(&self) -> Result<MutexGuard<'_, Option<Disk>>, StoreError> {
-        self.reopened()?;
-        Ok(lock(&self.writer))
+        let opened = open(&*self.storage, self.options.cache_bytes)?;
+        let view = if matches!(*journal, Journal::None) {
+            // What is in memory alone is still there.
+            before.over(opened.snapshot()?)
+        } else {
+            *journal = Journal::NotBegun;
+            let recovered = Recovered::from(&*self.storage, &opened, &self.options)?;
+            *journal = recovered.journal;
+            *self.feed_mut() = recovered.feed;
+            recovered.view
+        };
+        let view = Arc::new(view);
+        *disk = Some(opened);
+        self.publish(Published::Open(Arc::clone(&view)));
+        Ok(view)
     }
 
     pub(crate) fn write(&self, op: Op) -> Result<Answer, Error> {
@@ -247,59 +360,198 @@ impl Live {
         if self.read_only {
             return fail_all(&jobs, &StoreError::ReadOnly);
         }
-        let (snapshot, mut writer) = match self.reopened() {
-            Ok(snapshot) => (snapshot, lock(&self.writer)),
+        let view = match self.reopened() {
+            Ok(view) => view,
             Err(error) => return fail_all(&jobs, &error),
         };
-        let Some(disk) = writer.as_ref() else { return fail_all(&jobs, &StoreError::Closed) };
-        let mut batch = Batch::new(&snapshot, &self.options.limits);
+        let mut batch = Batch::new(&view, &self.options.limits);
         let answers: Vec<Answers> = jobs
             .into_iter()
             .map(|ops| ops.into_iter().map(|op| batch.apply(op)).collect())
             .collect();
         let (effects, state) = batch.finish();
         // What fails while it reads fails for certain, and everything after it would too.
-        let mut of_reading = answers.iter().flatten().filter_map(|answer| match answer {
+        let of_reading = answers.iter().flatten().find_map(|answer| match answer {
             Err(Error::Failed(error)) if error.is_of_storage() => Some(error.clone()),
             _ => None,
         });
-        if let Some(error) = of_reading.next() {
-            drop(snapshot);
-            self.recover(&mut writer);
-            return answers.iter().map(|answers| fail(answers.len(), &error)).collect();
-        }
-        if effects.is_empty() {
-            return answers;
-        }
-        match disk.commit(&effects, &state) {
-            Ok(()) => {
-                match disk.snapshot() {
-                    Ok(snapshot) => self.publish(Published::Open(Arc::new(snapshot))),
-                    Err(_) => self.publish(Published::Failed),
-                }
-                answers
+        let failed = match of_reading {
+            Some(error) => Failure::Halfway(error),
+            None if effects.is_empty() => return answers,
+            None => match self.commit(&view, effects, &state) {
+                Ok(()) => return answers,
+                Err(failure) => failure,
+            },
+        };
+        drop(view);
+        let error = match failed {
+            Failure::Clean(error) => error,
+            Failure::Halfway(error) => {
+                // If this fails, whoever comes next tries again.
+                self.reopen().ok();
+                self.outcome_of(error, &state)
             }
-            Err(error) => {
-                drop(snapshot);
-                self.recover(&mut writer);
-                let outcome = self.outcome_of(error, &state);
-                // Even a conflict may have been with a connection that is not there now.
-                answers.iter().map(|answers| fail(answers.len(), &outcome)).collect()
+        };
+        // Even a conflict may have been with a connection that is not there now.
+        answers.iter().map(|answers| fail(answers.len(), &error)).collect()
+    }
+
+    /// Makes a batch durable and publishes it.
+    fn commit(&self, view: &View, mut effects: Effects, state: &State) -> Result<(), Failure> {
+        let mut journal = lock(&self.journal);
+        self.begin_log(&mut journal)?;
+        let bytes = match &mut *journal {
+            Journal::Log(log) => {
+                let batch = codec::encode_batch(&effects, state)?;
+                match self.make_room(log, batch.len(), view.recent.state.seq + 1)? {
+                    Room::Never => {
+                        drop(journal);
+                        return self.commit_to_tables(effects, state);
+                    }
+                    _ => log.reserve_for(batch.len())?,
+                }
+                log.append(state.revision, &batch).map_err(Failure::Halfway)?;
+                batch.len()
+            }
+            Journal::NotBegun | Journal::None => effects.size_bytes(),
+        };
+        let changes = std::mem::take(&mut effects.changes);
+        let mut feed = self.feed_mut();
+        feed.add(changes, state.seq);
+        if matches!(*journal, Journal::None) {
+            feed.trim_to_last();
+        }
+        drop(feed);
+        drop(journal);
+        // Making room may have frozen what was recent before: the batch goes over what is there now.
+        self.recent()?.active.add(effects, state.revision);
+        self.edit_recent(|recent| recent.as_of(state));
+        self.checkpoint_if_due(bytes);
+        Ok(())
+    }
+
+    /// Begins the log, if this is the first batch since the store was closed.
+    fn begin_log(&self, journal: &mut Journal) -> Result<(), Failure> {
+        if !matches!(journal, Journal::NotBegun) {
+            return Ok(());
+        }
+        let Some(file) = self.storage.open_log(true)? else {
+            *journal = Journal::None;
+            return Ok(());
+        };
+        let stamps = &self.options.stamps;
+        let mark =
+            LogMark { id: stamps.stamp().random, segment_bytes: self.options.segment_bytes() };
+        let log = Log::begin(file, mark, stamps.stamp().random)?;
+        // The log stands before the tables say that it is needed, and the tables say so before it is.
+        let marked = match &*lock(&self.disk) {
+            Some(disk) => disk.set_log_mark(Some(mark)),
+            None => Err(StoreError::Closed),
+        };
+        marked.map_err(Failure::Halfway)?;
+        *journal = Journal::Log(log);
+        Ok(())
+    }
+
+    /// Finds room for a batch in the log, with checkpoints if there is no other way.
+    fn make_room(&self, log: &mut Log, batch: usize, next_seq: u64) -> Result<Room, StoreError> {
+        loop {
+            match log.room(batch, self.checkpoints.covered()) {
+                Room::AfterTurn => {
+                    let oldest_needed = log.turn(self.options.stamps.stamp().random, next_seq);
+                    self.feed_mut().trim(oldest_needed);
+                }
+                Room::Blocked => {
+                    self.freeze();
+                    self.write_down()?;
+                }
+                room => return Ok(room),
             }
         }
     }
 
-    /// Reopens a storage that failed; whoever comes next does so if that fails now.
-    pub(crate) fn recover(&self, writer: &mut MutexGuard<'_, Option<Disk>>) {
-        self.reopen(writer).ok();
+    /// Makes a batch durable that is too long for the log: at once in the tables, after all before it.
+    fn commit_to_tables(&self, mut effects: Effects, state: &State) -> Result<(), Failure> {
+        self.drain()?;
+        let changes = std::mem::take(&mut effects.changes);
+        let disk = lock(&self.disk);
+        let open = disk.as_ref().ok_or(StoreError::Closed)?;
+        open.commit(&effects, state).map_err(Failure::Halfway)?;
+        let base = open.snapshot().map_err(Failure::Halfway)?;
+        self.feed_mut().add(changes, state.seq);
+        self.checkpoints.add(state.revision);
+        self.publish(Published::Open(Arc::new(View::of(base))));
+        Ok(())
     }
 
     /// What became of a batch whose commit failed: gone, if the reopened store does not have it.
     fn outcome_of(&self, error: StoreError, state: &State) -> StoreError {
         match self.published() {
-            Published::Open(snapshot) if snapshot.state.revision < state.revision => error,
+            Published::Open(view) if view.recent.state.revision < state.revision => error,
             _ => StoreError::outcome_unknown(&error),
         }
+    }
+}
+
+/// What a storage held when it was opened.
+struct Recovered {
+    view: View,
+    journal: Journal,
+    feed: Feed,
+}
+
+impl Recovered {
+    /// Replays the log over the tables, if they say that there is one.
+    fn from(storage: &dyn Storage, disk: &Disk, options: &Options) -> Result<Self, StoreError> {
+        let mut view = View::of(disk.snapshot()?);
+        let mut feed = Feed::open(&view.base)?;
+        let Some(mark) = disk.log_mark()? else {
+            feed.begin_after(view.recent.state.seq);
+            return Ok(Self { view, journal: Journal::NotBegun, feed });
+        };
+        let file = storage.open_log(false)?.ok_or_else(|| {
+            StoreError::damaged("its log, which holds what is not in it yet, is missing")
+        })?;
+        let salt = options.stamps.stamp().random;
+        let log = Log::recover(file, mark, salt, |revision, bytes| {
+            let (mut effects, state) = codec::decode_batch(bytes)?;
+            feed.add(std::mem::take(&mut effects.changes), state.seq);
+            let recent = &mut view.recent;
+            if revision <= recent.state.revision {
+                return Ok(());
+            }
+            if revision != recent.state.revision + 1 || state.revision != revision {
+                return Err(StoreError::damaged(format!(
+                    "its log goes on with batch {revision} where {} should be",
+                    recent.state.revision + 1
+                )));
+            }
+            recent.active.add(effects, revision);
+            recent.state = state;
+            Ok(())
+        })?;
+        feed.begin_after(view.recent.state.seq);
+        Ok(Self { view, journal: Journal::Log(log), feed })
+    }
+}
+
+/// An open store, kept open by those who hold this. The last one to let go closes it.
+#[derive(Debug)]
+pub(crate) struct Handle(pub(crate) Arc<Live>);
+
+impl std::ops::Deref for Handle {
+    type Target = Live;
+
+    fn deref(&self) -> &Live {
+        &self.0
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Whoever wants to know whether this works calls `close`.
+        self.0.close().ok();
+        self.0.checkpoints.join();
     }
 }
 
@@ -309,7 +561,7 @@ struct OnPanic<'a>(&'a Live);
 impl Drop for OnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.publish(Published::Failed);
+            self.0.fail();
         }
     }
 }

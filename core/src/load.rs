@@ -3,7 +3,8 @@
 use crate::disk::Disk;
 use crate::dump;
 use crate::engine::{Batch, Op};
-use crate::live::{BULK_BYTES, BULK_ROWS, Live, Published};
+use crate::live::{BULK_BYTES, BULK_ROWS, Live, Published, lock};
+use crate::rows::View;
 use crate::{Error, Problem, Refusal, StoreError, Used};
 use std::sync::Arc;
 
@@ -19,31 +20,39 @@ pub(crate) fn load(
         return Err(StoreError::ReadOnly.into());
     }
     live.alone(|| {
-        let mut writer = live.writer()?;
-        let state = live.reopened()?.state.clone();
-        let disk = writer.as_ref().ok_or(StoreError::Closed)?;
+        live.drain()?;
+        let state = live.reopened()?.recent.state.clone();
         if (state.connections, state.profiles, state.proxies) != (0, 0, 0) {
             return Err(Refusal::InUse(Used::Store).into());
         }
-        if let Err(error) = disk.set_loading(Some(&state)) {
-            live.recover(&mut writer);
-            return Err(error.into());
-        }
-        let loaded = load_lines(live, disk, lines);
-        let settled = match &loaded {
-            Ok(_) => disk.set_loading(None),
-            Err(_) => disk.undo_loading(),
+        let (loaded, settled) = {
+            let disk = lock(&live.disk);
+            let open = disk.as_ref().ok_or(StoreError::Closed)?;
+            match open.set_loading(Some(&state)) {
+                Err(error) => (Err(error.clone().into()), Err(error)),
+                Ok(()) => {
+                    let loaded = load_lines(live, open, lines);
+                    let settled = match &loaded {
+                        Ok(_) => open.set_loading(None),
+                        Err(_) => open.undo_loading(),
+                    };
+                    (loaded, settled.and_then(|()| open.snapshot()))
+                }
+            }
         };
-        match settled.and_then(|()| disk.snapshot()) {
-            Ok(snapshot) => {
-                live.publish(Published::Open(Arc::new(snapshot)));
+        match settled {
+            Ok(base) => {
+                live.feed_mut().begin_after(base.state.seq);
+                live.checkpoints.add(base.state.revision);
+                live.publish(Published::Open(Arc::new(View::of(base))));
                 loaded
             }
             Err(error) => {
-                live.recover(&mut writer);
+                // If this fails, whoever comes next tries again.
+                live.reopen().ok();
                 // Opening the store undid the load, unless its very last commit is there.
                 loaded.and_then(|_| match live.published() {
-                    Published::Open(snapshot) if snapshot.state.connections == 0 => {
+                    Published::Open(view) if view.recent.state.connections == 0 => {
                         Err(error.into())
                     }
                     _ => Err(StoreError::outcome_unknown(&error).into()),
@@ -66,8 +75,8 @@ fn load_lines(
     dump::read_header(&header?).map_err(|refusal| at_line(refusal, 1))?;
     let mut connections = 0;
     while lines.peek().is_some() {
-        let snapshot = disk.snapshot()?;
-        let mut batch = Batch::new(&snapshot, &live.options.limits);
+        let view = View::of(disk.snapshot()?);
+        let mut batch = Batch::new(&view, &live.options.limits);
         let mut bytes = 0;
         for (number, text) in lines.by_ref().take(BULK_ROWS) {
             let text = text?;

@@ -12,6 +12,8 @@ pub struct Options {
     pub(crate) limits: Limits,
     pub(crate) cache_bytes: usize,
     pub(crate) queue: Bounds,
+    log_bytes: u64,
+    pub(crate) background_checkpoints: bool,
     pub(crate) stamps: Arc<dyn Stamps>,
 }
 
@@ -21,6 +23,8 @@ impl fmt::Debug for Options {
             .field("limits", &self.limits)
             .field("cache_bytes", &self.cache_bytes)
             .field("queue", &self.queue)
+            .field("log_bytes", &self.log_bytes)
+            .field("background_checkpoints", &self.background_checkpoints)
             .finish_non_exhaustive()
     }
 }
@@ -45,6 +49,8 @@ impl Options {
             limits: Limits::default(),
             cache_bytes: 32 << 20,
             queue: Bounds { jobs: 4096, wait: Duration::from_secs(5) },
+            log_bytes: 16 << 20,
+            background_checkpoints: true,
             stamps: Arc::new(stamps),
         }
     }
@@ -76,6 +82,29 @@ impl Options {
     pub fn queue(mut self, writes: usize, wait: Duration) -> Self {
         self.queue = Bounds { jobs: writes.max(1), wait };
         self
+    }
+
+    /// Sets how long the log may become, in bytes: 16 MiB unless set, at least 8 KiB. Half of a half of it is
+    /// written before rows move from memory into the tables; opening the store after a crash reads as much of it as
+    /// there is. A store that has a log already keeps that one's length.
+    #[must_use]
+    pub fn log_bytes(mut self, bytes: u64) -> Self {
+        self.log_bytes = bytes;
+        self
+    }
+
+    /// Sets whether a thread moves rows from memory into the tables, as it does unless set: otherwise, and where there
+    /// are no threads, whoever writes does so now and then.
+    #[must_use]
+    pub fn background_checkpoints(mut self, background: bool) -> Self {
+        self.background_checkpoints = background;
+        self
+    }
+
+    /// The length of one of the two segments of the log: a whole number of pages.
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        const PAGE: u64 = 4096;
+        (self.log_bytes / 2 / PAGE).max(1) * PAGE
     }
 }
 

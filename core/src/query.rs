@@ -5,8 +5,8 @@ use crate::page::{List, ListQuery, Page, PageQuery};
 use crate::rows::{Order, Rows, Scan, after_prefix};
 use crate::tables::{self, ProfileKey, Table};
 use crate::{
-    Change, ChangeKind, Changes, Connection, ConnectionId, Cursor, Domain, Error, Missing, Problem,
-    Profile, ProfileName, Proxy, ProxyId, ProxyName, Refusal, StoreError,
+    Connection, ConnectionId, Cursor, Domain, Error, Missing, Profile, ProfileName, Proxy, ProxyId,
+    ProxyName, StoreError,
 };
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -312,45 +312,4 @@ pub(crate) fn proxies(rows: Rows<'_>, query: &PageQuery) -> Result<Page<Proxy>, 
         }
         items.push(found);
     }
-}
-
-/// The changes after number `seq`, at most `most`, in commit order.
-pub(crate) fn changes_since(rows: Rows<'_>, seq: u64, most: usize) -> Result<Changes, Error> {
-    let state = rows.state();
-    if seq > state.seq {
-        let message = format!("{seq} is ahead of the last change; send 0 to {}", state.seq);
-        return Err(Refusal::from(Problem::value(message).at("since")).into());
-    }
-    if seq + 1 < state.oldest_seq {
-        return Ok(Changes::TooOld { oldest: state.oldest_seq });
-    }
-    let from = tables::change(seq);
-    let mut scan = rows.scan(
-        Table::Changes,
-        Bound::Excluded(from.as_slice()),
-        Bound::Unbounded,
-        Order::Rising,
-    )?;
-    let mut changes = Vec::new();
-    while changes.len() < most
-        && let Some(change) = scan.next(read_change)?
-    {
-        changes.push(change);
-    }
-    Ok(Changes::Since(changes))
-}
-
-fn read_change(key: &[u8], value: &[u8]) -> Result<Change, StoreError> {
-    let malformed = || StoreError::damaged("a change is malformed");
-    let (&kind, rest) = value.split_first().ok_or_else(malformed)?;
-    let (id, record) = rest.split_first_chunk::<16>().ok_or_else(malformed)?;
-    let id = ConnectionId::from_bytes(id).ok_or_else(malformed)?;
-    let kind = ChangeKind::from_byte(kind).ok_or_else(malformed)?;
-    let connection = match kind {
-        ChangeKind::Deleted => None,
-        ChangeKind::Created | ChangeKind::Updated => {
-            Some(codec::decode_record(id, record)?.connection)
-        }
-    };
-    Ok(Change { seq: tables::change_seq(key)?, kind, id, connection })
 }

@@ -4,9 +4,10 @@ use crate::check::{self, CheckReport};
 use crate::disk::Disk;
 use crate::dump::Dump;
 use crate::engine::{Answer, Op, Settled, State, settle};
-use crate::live::{Bulk, Live, Published, mismatched};
+use crate::live::{Bulk, Handle, Live, Published, lock, mismatched};
 use crate::load;
 use crate::query;
+use crate::rows::View;
 use crate::storage::Storage;
 use crate::{
     Changes, Connection, ConnectionId, CreateOptions, Creation, Domain, Error, ListQuery,
@@ -26,7 +27,7 @@ use std::sync::Arc;
 /// does so at once and reports errors.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pub(crate) live: Arc<Live>,
+    pub(crate) live: Arc<Handle>,
 }
 
 /// Opening and closing.
@@ -82,7 +83,7 @@ impl Store {
     }
 
     fn start(storage: Box<dyn Storage>, options: Options, disk: Disk) -> Result<Self, StoreError> {
-        Ok(Self { live: Arc::new(Live::start(storage, options, disk)?) })
+        Ok(Self { live: Arc::new(Handle(Live::start(storage, options, disk)?)) })
     }
 
     /// Closes the store for every handle, after the writes that are already waiting.
@@ -320,7 +321,7 @@ impl Store {
     ///
     /// [`Refusal::Invalid`] for a number ahead of the last change, or a [`StoreError`].
     pub fn changes_since(&self, seq: u64, most: usize) -> Result<Changes, Error> {
-        self.live.read(|rows| query::changes_since(rows, seq, most))
+        self.live.read(|rows| self.live.feed().since(rows, seq, most))
     }
 
     /// Follows changes from after number `since`, or from now on.
@@ -367,7 +368,7 @@ impl Store {
                 profiles: state.profiles,
                 proxies: state.proxies,
                 last_change: state.seq,
-                oldest_change: state.oldest_seq,
+                oldest_change: self.live.feed().oldest(),
             })
         })
     }
@@ -409,8 +410,9 @@ impl Store {
         if disk.snapshot()?.state != State::default() {
             return Err(Refusal::InUse(Used::Store).into());
         }
-        let snapshot = self.live.snapshot()?;
-        disk.copy(&snapshot, progress).inspect_err(|error| self.live.note(&snapshot, error))?;
+        let view = self.live.view()?;
+        let changes = self.live.feed().to_write_down(view.recent.state.seq);
+        disk.copy(&view, &changes, progress).inspect_err(|error| self.live.note(&view, error))?;
         Ok(disk.close()?)
     }
 
@@ -426,6 +428,16 @@ impl Store {
         self.backup_to(&crate::FileStorage::existing(path), |_| ())
     }
 
+    /// Moves what was written before the call from memory into the tables, while others read and write. It happens by
+    /// itself now and then; where there are no threads, an idle moment is a good one to call this.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`]. What was acknowledged is durable all the same.
+    pub fn checkpoint(&self) -> Result<(), Error> {
+        Ok(self.live.checkpoint()?)
+    }
+
     /// Reads everything and checks that it agrees: records with indexes, counts with rows, pages with their
     /// checksums. Writers wait meanwhile.
     ///
@@ -435,18 +447,21 @@ impl Store {
     pub fn check(&self) -> Result<CheckReport, Error> {
         let live = &self.live;
         live.alone(|| {
-            let snapshot = live.reopened()?;
-            let checked = check::check(&snapshot);
-            let mut report = checked.inspect_err(|error| live.note(&snapshot, error))?;
-            drop(snapshot);
-            let mut writer = live.writer()?;
-            let Some(disk) = writer.as_mut().filter(|_| !live.read_only) else {
+            live.drain()?;
+            let view = live.reopened()?;
+            let mut report =
+                check::check(&view, &live.feed()).inspect_err(|error| live.note(&view, error))?;
+            if live.read_only {
                 return Ok(report);
-            };
-            // Checksums can be verified only while nobody reads: whoever comes waits behind this for a snapshot.
-            live.publish(Published::Failed);
-            let pages = disk.check_pages();
-            live.publish(Published::Open(Arc::new(disk.snapshot()?)));
+            }
+            // Checksums can be verified only while nobody reads: whoever comes waits behind this for a view.
+            live.fail();
+            drop(view);
+            let mut disk = lock(&live.disk);
+            let open = disk.as_mut().ok_or(StoreError::Closed)?;
+            let pages = open.check_pages();
+            let base = open.snapshot()?;
+            live.publish(Published::Open(Arc::new(View::of(base))));
             match pages? {
                 Some(sound) => {
                     report.pages_checked = true;

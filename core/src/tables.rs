@@ -9,7 +9,7 @@
 //! | `domains` | domain `00` ID | nothing: the domain's connections in ID order |
 //! | `proxies` | `01` ID | number of connections, name |
 //! | | `02` name `00` ID | nothing: the proxies of that name |
-//! | `changes` | sequence number | kind, ID, record |
+//! | `changes` | sequence number | kind, ID, record: those before the store was last closed |
 //!
 //! Records arrive in ID order, so `connections` only ever grows at its right edge. All that belongs to one
 //! profile stands side by side: a create touches one random place in `profiles`, not three. No name or
@@ -28,7 +28,7 @@ pub(crate) enum Table {
 }
 
 /// One of something for every table.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct PerTable<T> {
     connections: T,
     profiles: T,
@@ -40,6 +40,21 @@ pub(crate) struct PerTable<T> {
 impl Table {
     pub(crate) const ALL: [Self; 5] =
         [Self::Connections, Self::Profiles, Self::Domains, Self::Proxies, Self::Changes];
+
+    /// What it is called in the log.
+    pub(crate) fn tag(self) -> u8 {
+        match self {
+            Self::Connections => 1,
+            Self::Profiles => 2,
+            Self::Domains => 3,
+            Self::Proxies => 4,
+            Self::Changes => 5,
+        }
+    }
+
+    pub(crate) fn with_tag(tag: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.tag() == tag)
+    }
 
     /// Its name in the file.
     pub(crate) fn name(self) -> &'static str {
@@ -63,6 +78,11 @@ impl<T> PerTable<T> {
             proxies: make(Table::Proxies)?,
             changes: make(Table::Changes)?,
         })
+    }
+
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = (Table, T)> {
+        let Self { connections, profiles, domains, proxies, changes } = self;
+        Table::ALL.into_iter().zip([connections, profiles, domains, proxies, changes])
     }
 
     pub(crate) fn of(&self, table: Table) -> &T {

@@ -8,6 +8,7 @@ use crate::storage::Boxed;
 use redb::{BackendError, StorageBackend};
 use std::io;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A backend whose writes are withheld until they are released. Clones share it.
@@ -19,6 +20,8 @@ pub(crate) struct Withheld {
 #[derive(Debug)]
 struct Inner {
     backend: Boxed,
+    /// Whether the state is `Released`, for those who read and write from then on.
+    is_released: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -56,6 +59,7 @@ impl Withheld {
         Ok(Self {
             inner: Arc::new(Inner {
                 backend: Boxed(backend),
+                is_released: AtomicBool::new(false),
                 state: Mutex::new(State::Holding(held)),
             }),
         })
@@ -76,7 +80,12 @@ impl Withheld {
             }
         }
         *state = State::Released;
+        self.inner.is_released.store(true, Ordering::Release);
         Ok(())
+    }
+
+    fn is_released(&self) -> bool {
+        self.inner.is_released.load(Ordering::Acquire)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -89,6 +98,9 @@ impl Withheld {
         keep: impl FnOnce(&mut Held),
         act: impl FnOnce(&Boxed) -> io::Result<()>,
     ) -> io::Result<()> {
+        if self.is_released() {
+            return act(&self.inner.backend);
+        }
         match &mut *self.state() {
             State::Holding(held) => {
                 keep(held);
@@ -144,6 +156,9 @@ impl StorageBackend for Withheld {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if self.is_released() {
+            return self.inner.backend.read(offset, out);
+        }
         let state = self.state();
         let State::Holding(held) = &*state else {
             drop(state);

@@ -1,0 +1,265 @@
+//! Checkpoints: rows on their way from memory into the tables, and when they go.
+//!
+//! The leader freezes what is recent and begins anew above it; a thread writes the frozen rows down in one commit,
+//! while others read and write. It starts with the first write and is not needed: where there is none, or where it
+//! cannot keep up, the leader does its work.
+
+use crate::StoreError;
+use crate::disk::Disk;
+use crate::live::{Journal, Live, Published, lock};
+use crate::overlay::Overlay;
+use crate::rows::{Edited, Effects, Recent};
+use crate::tables::Table;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// A store that is not written for so long is written down.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What is known of checkpoints, and the thread that makes them.
+#[derive(Debug)]
+pub(crate) struct Checkpoints {
+    /// The revisions of the last two, the older first.
+    last: Mutex<[u64; 2]>,
+    /// Bytes written since rows were frozen.
+    pending_bytes: AtomicU64,
+    call: Mutex<Call>,
+    called: Condvar,
+    thread: Mutex<Thread>,
+}
+
+#[derive(Debug)]
+enum Thread {
+    NotStarted,
+    Running(JoinHandle<()>),
+    /// It ended, or there are no threads here.
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Nothing,
+    WriteDown,
+    Stop,
+}
+
+impl Checkpoints {
+    pub(crate) fn new(revision: u64) -> Self {
+        Self {
+            last: Mutex::new([0, revision]),
+            pending_bytes: AtomicU64::new(0),
+            call: Mutex::new(Call::Nothing),
+            called: Condvar::new(),
+            thread: Mutex::new(Thread::NotStarted),
+        }
+    }
+
+    /// The revision that the last two checkpoints both cover: should the last one be lost to a sync that lied, the log
+    /// from here on makes up for it.
+    pub(crate) fn covered(&self) -> u64 {
+        let [older, _] = *lock(&self.last);
+        older
+    }
+
+    /// Notes a checkpoint of this revision.
+    pub(crate) fn add(&self, revision: u64) {
+        let mut last = lock(&self.last);
+        let [_, newer] = *last;
+        *last = [newer, revision];
+    }
+
+    fn call(&self, call: Call) {
+        let mut current = lock(&self.call);
+        if *current != Call::Stop {
+            *current = call;
+            self.called.notify_one();
+        }
+    }
+
+    /// Waits for a call, or until nothing has come for a while.
+    fn wait(&self) -> Call {
+        let call = lock(&self.call);
+        let (mut call, _) = self
+            .called
+            .wait_timeout_while(call, IDLE, |call| *call == Call::Nothing)
+            .unwrap_or_else(PoisonError::into_inner);
+        match *call {
+            Call::WriteDown => std::mem::replace(&mut *call, Call::Nothing),
+            other => other,
+        }
+    }
+
+    /// Has the thread end when it is done with what it does.
+    pub(crate) fn stop(&self) {
+        self.call(Call::Stop);
+    }
+
+    /// Waits for the end of the thread.
+    pub(crate) fn join(&self) {
+        let thread = std::mem::replace(&mut *lock(&self.thread), Thread::None);
+        if let Thread::Running(thread) = thread {
+            thread.join().ok();
+        }
+    }
+}
+
+/// What the thread does until it is stopped.
+fn run(live: &Live) {
+    let mut seen = None;
+    loop {
+        match live.checkpoints.wait() {
+            Call::Stop => return,
+            Call::WriteDown => drop(live.write_down()),
+            Call::Nothing => {
+                // Nobody called: if nobody wrote either, there is time for what is left.
+                let Published::Open(view) = live.published() else { continue };
+                let revision = Some(view.recent.state.revision);
+                if seen == revision && !view.recent.is_written_down() {
+                    drop(view);
+                    live.checkpoint().ok();
+                }
+                seen = revision;
+            }
+        }
+    }
+}
+
+impl Live {
+    /// Freezes what is recent, unless something is frozen already. Only for whoever has the lead.
+    pub(crate) fn freeze(&self) {
+        self.edit_recent(Recent::frozen);
+        self.checkpoints.pending_bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// Writes down what is frozen, if anything is. Where this fails it stays frozen, and in the log.
+    pub(crate) fn write_down(&self) -> Result<(), StoreError> {
+        let mut disk = lock(&self.disk);
+        let Published::Open(view) = self.published() else { return Ok(()) };
+        let (Some(frozen), Some(open)) = (&view.recent.frozen, disk.as_ref()) else {
+            return Ok(());
+        };
+        let written = open.commit(&*frozen.overlay, &frozen.state);
+        match written.and_then(|()| open.snapshot()) {
+            Ok(base) => {
+                self.checkpoints.add(frozen.state.revision);
+                self.rebase(base);
+                Ok(())
+            }
+            Err(error) => {
+                self.reopen_tables(&mut disk);
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets go of tables that failed and opens them again, under the same recent rows.
+    fn reopen_tables(&self, disk: &mut MutexGuard<'_, Option<Disk>>) {
+        disk.take();
+        let opened = Disk::open(&*self.storage, self.options.cache_bytes);
+        match opened.and_then(|opened| Ok((opened.snapshot()?, opened))) {
+            Ok((base, opened)) => {
+                **disk = Some(opened);
+                self.rebase(base);
+            }
+            Err(_) => self.fail(),
+        }
+    }
+
+    /// Writes down everything. Only for whoever has the lead.
+    pub(crate) fn drain(&self) -> Result<(), StoreError> {
+        self.write_down()?;
+        if !self.reopened()?.recent.is_written_down() {
+            self.freeze();
+            self.write_down()?;
+        }
+        Ok(())
+    }
+
+    /// Writes down everything that was written before the call, while others read and write.
+    pub(crate) fn checkpoint(&self) -> Result<(), StoreError> {
+        if self.read_only || self.view()?.recent.is_written_down() {
+            return Ok(());
+        }
+        self.write_down()?;
+        self.alone(|| self.freeze())?;
+        self.write_down()
+    }
+
+    /// Writes down everything, the last changes too, and that no log is needed from now on. Only for whoever has
+    /// the lead.
+    pub(crate) fn finish(&self) -> Result<(), StoreError> {
+        if self.read_only {
+            return Ok(());
+        }
+        self.reopened()?;
+        self.write_down()?;
+        let recent = &self.reopened()?.recent;
+        let changes = self.feed().to_write_down(recent.state.seq);
+        let has_log = matches!(*lock(&self.journal), Journal::Log(_));
+        if !has_log && recent.is_written_down() && changes.is_empty() {
+            return Ok(());
+        }
+        let last = Last { overlay: &recent.active, changes };
+        let disk = lock(&self.disk);
+        disk.as_ref().ok_or(StoreError::Closed)?.commit_last(&last, &recent.state)
+    }
+
+    /// Has the recent rows written down if there are many.
+    pub(crate) fn checkpoint_if_due(&self, bytes: usize) {
+        let bytes = bytes as u64;
+        let pending = self.checkpoints.pending_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let has_thread = self.has_thread();
+        let half = self.options.segment_bytes() / 2;
+        if pending < half {
+            return;
+        }
+        let Published::Open(view) = self.published() else { return };
+        if view.recent.frozen.is_none() {
+            drop(view);
+            self.freeze();
+            if has_thread {
+                self.checkpoints.call(Call::WriteDown);
+            } else {
+                self.write_down().ok();
+            }
+        } else if pending >= 2 * half && matches!(*lock(&self.journal), Journal::None) {
+            // Where no log runs out of room, this is what bounds the memory.
+            self.write_down().ok();
+        }
+    }
+
+    /// Whether a thread makes the checkpoints; starts it if it was not.
+    pub(crate) fn has_thread(&self) -> bool {
+        let mut thread = lock(&self.checkpoints.thread);
+        if matches!(*thread, Thread::NotStarted) {
+            let live = self.this.upgrade().filter(|_| self.options.background_checkpoints);
+            let started = live.and_then(|live| {
+                let builder = std::thread::Builder::new().name("connectory-checkpoints".into());
+                builder.spawn(move || run(&live)).ok()
+            });
+            *thread = started.map_or(Thread::None, Thread::Running);
+        }
+        matches!(*thread, Thread::Running(_))
+    }
+}
+
+/// What is written down when a store is closed.
+struct Last<'a> {
+    overlay: &'a Overlay,
+    changes: Effects,
+}
+
+impl Edited for Last<'_> {
+    fn each(
+        &self,
+        table: Table,
+        visit: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        match table {
+            Table::Changes => self.changes.each(table, visit),
+            _ => self.overlay.each(table, visit),
+        }
+    }
+}
