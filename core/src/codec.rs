@@ -235,15 +235,6 @@ pub(crate) fn decode_proxy(bytes: &[u8]) -> Result<(u64, Option<ProxyName>), Sto
     Ok((stored.connections, stored.name.map(parse).transpose()?))
 }
 
-/// The row of a profile: how many connections it has.
-pub(crate) fn encode_count(connections: u64) -> Result<Vec<u8>, StoreError> {
-    encode(&connections)
-}
-
-pub(crate) fn decode_count(bytes: &[u8]) -> Result<u64, StoreError> {
-    decode(bytes)
-}
-
 #[derive(Encode, Decode)]
 struct StoredState {
     last_ms: u64,
@@ -254,6 +245,7 @@ struct StoredState {
     seq: u64,
     oldest_seq: u64,
     revision: u64,
+    last_domain: u32,
 }
 
 pub(crate) fn encode_state(state: &State) -> Result<Vec<u8>, StoreError> {
@@ -266,6 +258,7 @@ pub(crate) fn encode_state(state: &State) -> Result<Vec<u8>, StoreError> {
         seq: state.seq,
         oldest_seq: state.oldest_seq,
         revision: state.revision,
+        last_domain: state.last_domain,
     })
 }
 
@@ -279,6 +272,7 @@ pub(crate) fn decode_state(bytes: &[u8]) -> Result<State, StoreError> {
         seq: stored.seq,
         oldest_seq: stored.oldest_seq,
         revision: stored.revision,
+        last_domain: stored.last_domain,
     })
 }
 
