@@ -1,12 +1,15 @@
 //! Checks that tables, indexes and counts agree.
 
+use crate::Proxy;
 use crate::StoreError;
 use crate::codec;
+use crate::domain_rows;
 use crate::feed::Feed;
+use crate::profile_rows;
 use crate::query;
 use crate::rows::{Order, Rows, View};
-use crate::tables::{self, ProfileKey, Table};
-use crate::{Change, Changes, ConnectionId, Domain, Error, ProfileName, Proxy};
+use crate::tables::{self, Table};
+use crate::{Change, Changes, Error};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -37,15 +40,6 @@ impl CheckReport {
             self.problems.push(what);
         }
     }
-}
-
-/// What walking the index of profiles adds up to.
-#[derive(Default)]
-struct Tally {
-    pairs: u64,
-    in_order: u64,
-    /// The profile at hand: its name, what its row says, what was found.
-    profile: Option<(String, u64, u64)>,
 }
 
 /// Reads every row once and looks up what it refers to.
@@ -95,13 +89,11 @@ fn check_connections(
         if query::pair(rows, profile, domain)? != Some(id) {
             report.problem(format!("{id}: does not hold its pair ({profile}, {domain})"));
         }
-        for (table, key) in [
-            (Table::Profiles, tables::with_id(&tables::profile_order(profile), id)),
-            (Table::Domains, tables::with_id(&tables::domain_order(domain), id)),
-        ] {
-            if rows.get(table, &key, |_| ())?.is_none() {
-                report.problem(format!("{id}: is missing from the index of {}", table.name()));
-            }
+        if !profile_rows::lists(rows, profile, id)? {
+            report.problem(format!("{id}: is missing from the index of profiles"));
+        }
+        if !domain_rows::lists(rows, domain, id)? {
+            report.problem(format!("{id}: is missing from the index of domains"));
         }
         if let Some(proxy_id) = connection.proxy_id {
             *proxy_uses.entry(proxy_id.to_string()).or_default() += 1;
@@ -111,98 +103,19 @@ fn check_connections(
 }
 
 fn check_profiles(rows: Rows<'_>, report: &mut CheckReport) -> Result<(), StoreError> {
-    let mut tally = Tally::default();
-    let mut scan = all(rows, Table::Profiles)?;
-    while let Some(found) = scan.next(|key, value| {
-        Ok(match ProfileKey::read(key)? {
-            ProfileKey::Profile(name) => Found::Profile(name.into(), codec::decode_count(value)?),
-            ProfileKey::Pair(name, domain) => {
-                Found::Pair(name.into(), domain.into(), tables::trailing_id(value)?)
-            }
-            ProfileKey::InOrder(name, id) => Found::InOrder(name.into(), id),
-        })
-    })? {
-        let (name, id, domain) = match found {
-            Found::Profile(name, says) => {
-                report.profiles += 1;
-                check_tally(tally.profile.replace((name, says, 0)), report);
-                continue;
-            }
-            Found::Pair(name, domain, id) => {
-                tally.pairs += 1;
-                (name, id, Some(domain))
-            }
-            Found::InOrder(name, id) => {
-                tally.in_order += 1;
-                (name, id, None)
-            }
-        };
-        match &mut tally.profile {
-            Some((profile, _, found)) if *profile == name => *found += u64::from(domain.is_some()),
-            _ => report.problem(format!("profile {name}: has connections but no row")),
-        }
-        check_pair(rows, report, &name, domain.as_deref(), id)?;
-    }
-    check_tally(tally.profile, report);
-    if tally.pairs != report.connections || tally.in_order != report.connections {
+    let found = profile_rows::check(rows, &mut |problem| report.problem(problem))?;
+    report.profiles = found.profiles;
+    if found.pairs != report.connections || found.in_order != report.connections {
         report.problem(format!(
             "{} connections, but {} pairs and {} in the profiles' order",
-            report.connections, tally.pairs, tally.in_order
+            report.connections, found.pairs, found.in_order
         ));
     }
     Ok(())
 }
 
-/// A row of `profiles`, owned.
-enum Found {
-    Profile(String, u64),
-    Pair(String, String, ConnectionId),
-    InOrder(String, ConnectionId),
-}
-
-fn check_tally(profile: Option<(String, u64, u64)>, report: &mut CheckReport) {
-    if let Some((name, says, found)) = profile {
-        if says != found {
-            report.problem(format!("profile {name}: says {says} connections, has {found}"));
-        }
-        if name.parse::<ProfileName>().is_err() {
-            report.problem(format!("profile {name:?}: is no name of a profile"));
-        }
-    }
-}
-
-/// Whether the connection of an index entry is of this profile, and of this domain if one is given.
-fn check_pair(
-    rows: Rows<'_>,
-    report: &mut CheckReport,
-    name: &str,
-    domain: Option<&str>,
-    id: ConnectionId,
-) -> Result<(), StoreError> {
-    let agrees = query::record_bytes(rows, id, |bytes| {
-        codec::pair_of(bytes)
-            .is_ok_and(|(profile, of)| profile == name && domain.is_none_or(|domain| domain == of))
-    })?;
-    if agrees != Some(true) {
-        report.problem(format!("profile {name}: its index names {id}, which is not its own"));
-    }
-    Ok(())
-}
-
 fn check_domains(rows: Rows<'_>, report: &mut CheckReport) -> Result<(), StoreError> {
-    let mut entries = 0;
-    let mut scan = all(rows, Table::Domains)?;
-    while let Some((key, id)) = scan.next(|key, _| Ok((key.to_vec(), tables::trailing_id(key)?)))? {
-        entries += 1;
-        let agrees = query::record_bytes(rows, id, |bytes| {
-            let (_, domain) = codec::pair_of(bytes).ok()?;
-            let domain: Domain = domain.parse().ok()?;
-            Some(tables::with_id(&tables::domain_order(&domain), id) == key)
-        })?;
-        if agrees.flatten() != Some(true) {
-            report.problem(format!("the index of domains names {id} where it does not belong"));
-        }
-    }
+    let entries = domain_rows::check(rows, &mut |problem| report.problem(problem))?;
     if entries != report.connections {
         report.problem(format!(
             "{} connections, but {entries} in the domains' order",
@@ -283,4 +196,158 @@ fn check_state(rows: Rows<'_>, feed: &Feed, report: &mut CheckReport) -> Result<
         other => report.problem(format!("the changes cannot be read: {other:?}")),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Disk;
+    use crate::engine::{Batch, Create, Op};
+    use crate::rows::Effects;
+    use crate::{ConnectionId, Limits, MemoryStorage, NewConnection, ProfileName, Stamp};
+
+    /// Connections of `small` to four domains, and of `large` to twenty of which these are the first.
+    fn sound() -> (Disk, Vec<ConnectionId>) {
+        let disk = Disk::open(&MemoryStorage::default(), 1 << 20).unwrap();
+        let view = View::of(disk.snapshot().unwrap());
+        let limits = Limits::default();
+        let mut batch = Batch::new(&view, &limits);
+        for (profile, domains) in [("small", 4), ("large", 20)] {
+            for n in 0..domains {
+                let domain = format!("d{n}.example").parse().unwrap();
+                let request = NewConnection::new(domain, profile.parse().unwrap());
+                let stamp = Stamp { now_ms: 1_750_000_000_000, random: n };
+                let create = Create { request, idempotency: None, ensure: false, stamp };
+                batch.apply(Op::Create(Box::new(create))).unwrap();
+            }
+        }
+        batch.apply(Op::RestoreProfile("none".parse().unwrap())).unwrap();
+        let (effects, state) = batch.finish();
+        let ids = effects.of(Table::Connections).keys();
+        let ids = ids.map(|key| tables::trailing_id(key).unwrap()).collect();
+        disk.commit(&effects, &state).unwrap();
+        (disk, ids)
+    }
+
+    fn checked(disk: &Disk) -> Result<CheckReport, StoreError> {
+        let view = View::of(disk.snapshot()?);
+        let mut feed = Feed::open(&view.base)?;
+        feed.begin_after(view.recent.state.seq);
+        check(&view, &feed)
+    }
+
+    /// A row to be put or removed.
+    type Damage = (Table, Vec<u8>, Option<Vec<u8>>);
+
+    fn problems(damage: Vec<Damage>) -> Vec<String> {
+        let (disk, _) = sound();
+        let mut effects = Effects::default();
+        for (table, key, value) in damage {
+            match value {
+                Some(value) => effects.put(table, key, value),
+                None => effects.remove(table, key),
+            }
+        }
+        let state = disk.snapshot().unwrap().state;
+        disk.commit(&effects, &state).unwrap();
+        match checked(&disk) {
+            Ok(report) => report.problems,
+            Err(error) => vec![error.to_string()],
+        }
+    }
+
+    #[test]
+    fn every_kind_of_damage_is_told() {
+        let (disk, ids) = sound();
+        let report = checked(&disk).unwrap();
+        assert!(report.is_sound(), "{report:?}");
+        assert_eq!((report.connections, report.profiles), (24, 3));
+
+        let [small, large, none] =
+            ["small", "large", "none"].map(|name| name.parse::<ProfileName>().unwrap());
+        let entry = |n: usize, domain: &str| {
+            let length = u8::try_from(domain.len()).unwrap();
+            [ids[n].to_bytes().as_slice(), &[length], domain.as_bytes()].concat()
+        };
+        let domain = |n: usize| format!("d{n}.example");
+        let entries = |which: &[(usize, usize)]| {
+            let count = vec![u8::try_from(which.len()).unwrap()];
+            let entries = which.iter().map(|&(n, of)| entry(n, &domain(of)));
+            [count].into_iter().chain(entries).collect::<Vec<_>>().concat()
+        };
+        let spilled = |count: u8| vec![255, 0, 0, 0, 0, 0, 0, 0, count];
+        let row = |of: &ProfileName, value| (Table::Profiles, tables::profile(of), value);
+        let pair = |of: &ProfileName, n: usize, value| {
+            (Table::Profiles, tables::pair(of, &domain(n)), value)
+        };
+        let order = |of: &ProfileName, n: usize, value| {
+            (Table::Profiles, tables::with_id(&tables::profile_order(of), ids[n]), value)
+        };
+        let name = |n: usize, value| (Table::Domains, tables::domain_name(&domain(n)), value);
+        let listed = |number: u32, n: usize, value| {
+            (Table::Domains, tables::with_id(&tables::domain_order(number), ids[n]), value)
+        };
+        let id = |n: usize| Some(ids[n].to_bytes().to_vec());
+        let number = |n: u32| Some(n.to_be_bytes().to_vec());
+        let here = || Some(Vec::new());
+
+        let cases: Vec<(&str, Vec<Damage>)> = vec![
+            // A profile's own row: sound first, then less, more, others, twice, another order, cut, gone.
+            ("", vec![row(&small, Some(entries(&[(0, 0), (1, 1), (2, 2), (3, 3)])))]),
+            ("does not hold its pair", vec![row(&small, Some(entries(&[(0, 0), (1, 1), (2, 2)])))]),
+            (
+                "which is not its own",
+                vec![row(&small, Some(entries(&[(0, 0), (1, 1), (2, 2), (3, 3), (4, 5)])))],
+            ),
+            (
+                "does not hold its pair",
+                vec![row(&small, Some(entries(&[(0, 0), (1, 1), (2, 2), (3, 4)])))],
+            ),
+            (
+                "out of order",
+                vec![row(&small, Some(entries(&[(0, 0), (1, 1), (2, 2), (3, 3), (3, 3)])))],
+            ),
+            ("out of order", vec![row(&small, Some(entries(&[(1, 1), (0, 0), (2, 2), (3, 3)])))]),
+            ("malformed", vec![row(&small, Some(vec![1]))]),
+            ("malformed", vec![row(&none, Some(vec![0, 0]))]),
+            ("does not hold its pair", vec![row(&small, None)]),
+            ("the store says 3 profiles", vec![row(&none, None)]),
+            ("which is not its own", vec![row(&none, Some(entries(&[(0, 0)])))]),
+            // A spilled profile's.
+            ("says 19 connections", vec![row(&large, Some(spilled(19)))]),
+            ("has none", vec![row(&none, Some(spilled(0)))]),
+            ("says 4 connections, has 0 pairs", vec![row(&small, Some(spilled(4)))]),
+            ("that its own row does not say", vec![row(&large, None)]),
+            ("that its own row does not say", vec![row(&large, Some(vec![0]))]),
+            ("does not hold its pair", vec![pair(&large, 7, None)]),
+            ("does not hold its pair", vec![pair(&large, 7, id(0))]),
+            ("has 21 pairs", vec![pair(&large, 30, id(9))]),
+            ("missing from the index of profiles", vec![order(&large, 11, None)]),
+            ("and 21 in order", vec![order(&large, 0, here())]),
+            ("that its own row does not say", vec![pair(&small, 0, id(0))]),
+            ("that its own row does not say", vec![order(&small, 0, here())]),
+            // Domains.
+            ("its number leads to", vec![name(30, number(20))]),
+            ("which was not given out", vec![name(30, number(21))]),
+            ("which was not given out", vec![name(30, number(0))]),
+            ("has a number but no connections", vec![name(30, number(21))]),
+            ("missing from the index of domains", vec![name(0, None)]),
+            ("where it does not belong", vec![name(0, None)]),
+            ("where it does not belong", vec![name(0, number(2))]),
+            ("a domain without a number", vec![name(0, Some(vec![1]))]),
+            ("missing from the index of domains", vec![listed(1, 0, None)]),
+            ("where it does not belong", vec![listed(2, 0, here())]),
+            ("25 in the domains' order", vec![listed(30, 0, here())]),
+            ("malformed", vec![(Table::Domains, vec![3], here())]),
+        ];
+        for (expected, damage) in cases {
+            let what = format!("{damage:?}");
+            let found = problems(damage);
+            if expected.is_empty() {
+                assert!(found.is_empty(), "{what}: {found:?}");
+            } else {
+                assert!(found.iter().any(|one| one.contains(expected)), "{expected}: {found:#?}");
+            }
+        }
+    }
 }

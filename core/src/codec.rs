@@ -239,15 +239,6 @@ pub(crate) fn decode_proxy(bytes: &[u8]) -> Result<(u64, Option<ProxyName>), Sto
     Ok((stored.connections, stored.name.map(parse).transpose()?))
 }
 
-/// The row of a profile: how many connections it has.
-pub(crate) fn encode_count(connections: u64) -> Result<Vec<u8>, StoreError> {
-    encode(&connections)
-}
-
-pub(crate) fn decode_count(bytes: &[u8]) -> Result<u64, StoreError> {
-    decode(bytes)
-}
-
 #[derive(Encode, Decode)]
 struct StoredState {
     last_ms: u64,
@@ -257,6 +248,7 @@ struct StoredState {
     proxies: u64,
     seq: u64,
     revision: u64,
+    last_domain: u32,
 }
 
 impl From<&State> for StoredState {
@@ -269,6 +261,7 @@ impl From<&State> for StoredState {
             proxies: state.proxies,
             seq: state.seq,
             revision: state.revision,
+            last_domain: state.last_domain,
         }
     }
 }
@@ -282,6 +275,7 @@ impl From<StoredState> for State {
             proxies: stored.proxies,
             seq: stored.seq,
             revision: stored.revision,
+            last_domain: stored.last_domain,
         }
     }
 }

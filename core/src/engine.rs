@@ -6,11 +6,13 @@
 use crate::change::Occurrence;
 use crate::codec::{self, Record};
 use crate::connection::{Conflict, Connection};
+use crate::domain_rows;
 use crate::id::LastId;
+use crate::profile_rows;
 use crate::query;
 use crate::request::Idempotency;
 use crate::rows::{Effects, Rows, View};
-use crate::tables::{self, Table};
+use crate::tables::{self, RowChanges, Table};
 use crate::{
     ChangeKind, ConnectionId, Creation, Edit, Error, Limits, Missing, NewConnection, Observation,
     Patch, Problem, ProfileName, Proxy, ProxyId, ProxyName, ProxyRef, Refusal, Stamp, StoreError,
@@ -28,6 +30,8 @@ pub(crate) struct State {
     pub(crate) seq: u64,
     /// Counts the batches that had effects: tells whether one of unknown outcome is there.
     pub(crate) revision: u64,
+    /// The last number given to a domain; 0 before the first.
+    pub(crate) last_domain: u32,
 }
 
 /// A create, as it was asked for.
@@ -249,23 +253,19 @@ impl<'a> Batch<'a> {
         let connection = &record.connection;
         let (id, profile, domain) = (connection.id, &connection.profile_name, &connection.domain);
         let bytes = codec::encode_record(record)?;
-        let of_profile = query::profile(self.rows(), profile)?;
-        let profile_row = codec::encode_count(of_profile.unwrap_or(0) + 1)?;
+        let (of_profile, is_new) = profile_rows::add(self.rows(), profile, domain, id)?;
+        let (of_domain, last_domain) =
+            domain_rows::add(self.rows(), self.state.last_domain, domain, id)?;
         let proxy_row = self.proxy_row(connection.proxy_id.as_ref(), 1)?;
 
-        let effects = &mut self.effects;
-        let id_bytes = id.to_bytes().to_vec();
-        effects.put(Table::Profiles, tables::profile(profile), profile_row);
-        effects.put(Table::Profiles, tables::pair(profile, domain), id_bytes.clone());
-        let in_order = tables::with_id(&tables::profile_order(profile), id);
-        effects.put(Table::Profiles, in_order, Vec::new());
-        let of_domain = tables::with_id(&tables::domain_order(domain), id);
-        effects.put(Table::Domains, of_domain, Vec::new());
+        self.put_rows(Table::Profiles, of_profile);
+        self.put_rows(Table::Domains, of_domain);
         self.put_proxy(proxy_row);
         self.change(ChangeKind::Created, id, &bytes);
-        self.effects.put(Table::Connections, id_bytes, bytes);
+        self.effects.put(Table::Connections, id.to_bytes().to_vec(), bytes);
         self.state.connections += 1;
-        self.state.profiles += u64::from(of_profile.is_none());
+        self.state.profiles += u64::from(is_new);
+        self.state.last_domain = last_domain;
         Ok(())
     }
 
@@ -332,18 +332,13 @@ impl<'a> Batch<'a> {
     fn delete(&mut self, id: ConnectionId) -> Result<Answer, Error> {
         let Connection { profile_name, domain, proxy_id, .. } =
             query::record(self.rows(), id)?.connection;
-        let of_profile = query::profile(self.rows(), &profile_name)?.unwrap_or(0);
-        let profile_row = codec::encode_count(of_profile.saturating_sub(1))?;
+        let of_profile = profile_rows::remove(self.rows(), &profile_name, &domain, id)?;
+        let of_domain = domain_rows::remove(self.rows(), &domain, id)?;
         let proxy_row = self.proxy_row(proxy_id.as_ref(), -1)?;
 
-        let effects = &mut self.effects;
-        effects.put(Table::Profiles, tables::profile(&profile_name), profile_row);
-        effects.remove(Table::Profiles, tables::pair(&profile_name, &domain));
-        let in_order = tables::with_id(&tables::profile_order(&profile_name), id);
-        effects.remove(Table::Profiles, in_order);
-        let of_domain = tables::with_id(&tables::domain_order(&domain), id);
-        effects.remove(Table::Domains, of_domain);
-        effects.remove(Table::Connections, id.to_bytes().to_vec());
+        self.put_rows(Table::Profiles, of_profile);
+        self.put_rows(Table::Domains, of_domain);
+        self.effects.remove(Table::Connections, id.to_bytes().to_vec());
         self.put_proxy(proxy_row);
         self.change(ChangeKind::Deleted, id, &[]);
         self.state.connections = self.state.connections.saturating_sub(1);
@@ -426,10 +421,19 @@ impl<'a> Batch<'a> {
 
     fn restore_profile(&mut self, name: &ProfileName) -> Result<Answer, Error> {
         if query::profile(self.rows(), name)?.is_none() {
-            self.effects.put(Table::Profiles, tables::profile(name), codec::encode_count(0)?);
+            self.effects.put(Table::Profiles, tables::profile(name), profile_rows::EMPTY.to_vec());
             self.state.profiles += 1;
         }
         Ok(Answer::Done)
+    }
+
+    fn put_rows(&mut self, table: Table, changes: RowChanges) {
+        for (key, value) in changes {
+            match value {
+                Some(value) => self.effects.put(table, key, value),
+                None => self.effects.remove(table, key),
+            }
+        }
     }
 
     /// The row of a proxy whose number of connections changes by `by`, to be put by [`put_proxy`](Self::put_proxy).

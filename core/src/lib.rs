@@ -60,14 +60,17 @@ mod request;
 // The engine: tables, what is read from them, what is done to them.
 mod codec;
 mod disk;
+mod domain_rows;
 mod engine;
 mod feed;
 mod log;
 mod overlay;
+mod profile_rows;
 mod query;
 mod rows;
 mod storage;
 mod tables;
+mod walk;
 mod withheld;
 
 // The store: many callers, failures, files.

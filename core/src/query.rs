@@ -1,9 +1,12 @@
 //! Everything that is read, as functions over [`Rows`]: by key, or in pages from an index.
 
 use crate::codec::{self, Record};
+use crate::domain_rows;
 use crate::page::{List, ListQuery, Page, PageQuery};
-use crate::rows::{Order, Rows, Scan, after_prefix};
+use crate::profile_rows;
+use crate::rows::{Order, Rows, after_prefix};
 use crate::tables::{self, ProfileKey, Table};
+use crate::walk::{Ids, Step};
 use crate::{
     Connection, ConnectionId, Cursor, Domain, Error, Missing, Profile, ProfileName, Proxy, ProxyId,
     ProxyName, StoreError,
@@ -17,7 +20,7 @@ pub(crate) fn pair(
     profile: &ProfileName,
     domain: &Domain,
 ) -> Result<Option<ConnectionId>, StoreError> {
-    rows.read(Table::Profiles, &tables::pair(profile, domain), tables::trailing_id)
+    profile_rows::holder(rows, profile, domain)
 }
 
 /// What `read` makes of a connection's record.
@@ -48,7 +51,7 @@ fn indexed(rows: Rows<'_>, id: ConnectionId) -> Result<Connection, StoreError> {
 
 /// How many connections a profile has, if it exists.
 pub(crate) fn profile(rows: Rows<'_>, name: &ProfileName) -> Result<Option<u64>, StoreError> {
-    rows.read(Table::Profiles, &tables::profile(name), codec::decode_count)
+    rows.read(Table::Profiles, &tables::profile(name), profile_rows::count)
 }
 
 /// A registered proxy.
@@ -109,51 +112,13 @@ fn matching_ids(
                 _ => Ok(Vec::new()),
             };
         }
-        (Some(profile), None) => {
-            Ids::below(rows, Table::Profiles, &tables::profile_order(profile), before)?
-        }
-        (None, Some(domain)) => {
-            Ids::below(rows, Table::Domains, &tables::domain_order(domain), before)?
-        }
+        (Some(profile), None) => profile_rows::ids(rows, profile, before)?,
+        (None, Some(domain)) => domain_rows::ids(rows, domain, before)?,
         (None, None) => Ids::below(rows, Table::Connections, &[], before)?,
     };
     match query.query.as_deref() {
         None | Some("") => candidates.take(wanted),
         Some(text) => search(rows, text, &filter, candidates, before, wanted),
-    }
-}
-
-/// The IDs, newest first, that keys with one prefix end in.
-struct Ids<'a>(Scan<'a>);
-
-impl<'a> Ids<'a> {
-    fn below(
-        rows: Rows<'a>,
-        table: Table,
-        prefix: &[u8],
-        before: Option<ConnectionId>,
-    ) -> Result<Self, StoreError> {
-        let from = Bound::Included(prefix);
-        let end = match before {
-            Some(id) => Some(tables::with_id(prefix, id)),
-            None => after_prefix(prefix),
-        };
-        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        Ok(Self(rows.scan(table, from, to, Order::Falling)?))
-    }
-
-    fn next(&mut self) -> Result<Option<ConnectionId>, StoreError> {
-        self.0.next(|key, _| tables::trailing_id(key))
-    }
-
-    fn take(mut self, wanted: usize) -> Result<Vec<ConnectionId>, StoreError> {
-        let mut ids = Vec::new();
-        while ids.len() < wanted
-            && let Some(id) = self.next()?
-        {
-            ids.push(id);
-        }
-        Ok(ids)
     }
 }
 
@@ -194,13 +159,12 @@ fn search(
     before: Option<ConnectionId>,
     wanted: usize,
 ) -> Result<Vec<ConnectionId>, StoreError> {
-    // No name and no domain has such characters, but the keys of the indexes do.
+    // No name has such characters, but the keys of the index do.
     if text.bytes().any(|byte| byte.is_ascii_control()) {
         return Ok(Vec::new());
     }
-    let lower = text.to_ascii_lowercase();
-    let mut profiles = rows.scan_prefix(Table::Profiles, text.as_bytes(), Order::Rising)?;
-    let mut domains = rows.scan_prefix(Table::Domains, lower.as_bytes(), Order::Rising)?;
+    let mut profiles = profile_rows::Named::new(rows, text)?;
+    let mut domains = domain_rows::Named::new(rows, &text.to_ascii_lowercase(), before)?;
     let mut gathered = Newest { ids: BTreeSet::new(), before, wanted };
     if let Ok(id) = text.parse()
         && filter.matches(rows, id)?
@@ -209,18 +173,15 @@ fn search(
     }
     let mut walked = Vec::new();
     loop {
-        let of_profile = profiles.next(|key, _| {
-            ProfileKey::read(key).map(|key| match key {
-                ProfileKey::InOrder(_, id) => Some(id),
-                ProfileKey::Profile(_) | ProfileKey::Pair(..) => None,
-            })
-        })?;
-        let of_domain = domains.next(|key, _| tables::trailing_id(key))?;
-        if of_profile.is_none() && of_domain.is_none() {
+        let steps = [profiles.step()?, domains.step()?];
+        if steps == [Step::End, Step::End] {
             return Ok(gathered.ids.into_iter().rev().collect());
         }
-        for id in of_profile.flatten().into_iter().chain(of_domain) {
-            if gathered.wants(id) && filter.matches(rows, id)? {
+        for step in steps {
+            if let Step::Id(id) = step
+                && gathered.wants(id)
+                && filter.matches(rows, id)?
+            {
                 gathered.add(id);
             }
         }
@@ -275,7 +236,7 @@ pub(crate) fn profiles(rows: Rows<'_>, query: &PageQuery) -> Result<Page<Profile
         // Every profile's own row stands first; the next one begins after all that belongs to it.
         let found = scan.next(|key, value| match ProfileKey::read(key)? {
             ProfileKey::Profile(name) => {
-                let connections = codec::decode_count(value)?;
+                let connections = profile_rows::count(value)?;
                 let name = name.parse().map_err(|_| StoreError::damaged("a profile's name"))?;
                 Ok(Profile { name, connections })
             }

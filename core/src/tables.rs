@@ -3,19 +3,21 @@
 //! | table | key | value |
 //! | --- | --- | --- |
 //! | `connections` | ID | record |
-//! | `profiles` | name `00` | number of connections |
-//! | | name `00 01` domain | ID: the pair |
-//! | | name `00 02` ID | nothing: the profile's connections in ID order |
-//! | `domains` | domain `00` ID | nothing: the domain's connections in ID order |
+//! | `profiles` | name `00` | number of connections and, while they are few, their IDs and domains |
+//! | | name `00 01` domain | ID: the pair, of a profile with many |
+//! | | name `00 02` ID | nothing: the connections in ID order, of a profile with many |
+//! | `domains` | `01` domain | number of the domain |
+//! | | `02` number ID | nothing: the domain's connections in ID order |
 //! | `proxies` | `01` ID | number of connections, name |
 //! | | `02` name `00` ID | nothing: the proxies of that name |
 //! | `changes` | sequence number | kind, ID, record: those before the store was last closed |
 //!
 //! Records arrive in ID order, so `connections` only ever grows at its right edge. All that belongs to one
-//! profile stands side by side: a create touches one random place in `profiles`, not three. No name or
-//! domain contains a zero byte, so the separator sorts a name before every longer one.
+//! profile stands side by side: a create touches one random place in `profiles`, not three, and most often one
+//! row. No name contains a zero byte, so the separator sorts a name before every longer one. Values of
+//! `profiles` are laid out in `profile_rows`; the number of a domain is four bytes, the greatest first.
 
-use crate::{ConnectionId, Domain, ProfileName, ProxyId, ProxyName, StoreError};
+use crate::{ConnectionId, ProfileName, ProxyId, ProxyName, StoreError};
 
 /// A table, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +111,8 @@ impl<T> PerTable<T> {
 const SEPARATOR: u8 = 0;
 const PAIR: u8 = 1;
 const IN_ORDER: u8 = 2;
+const DOMAIN_NAME: u8 = 1;
+const DOMAIN_ENTRY: u8 = 2;
 const PROXY: u8 = 1;
 const PROXY_NAME: u8 = 2;
 
@@ -116,17 +120,20 @@ fn join(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
 }
 
+/// Rows of one table to be put and, where there is no value, to be removed.
+pub(crate) type RowChanges = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
 /// In `profiles`: the profile itself.
 pub(crate) fn profile(name: &ProfileName) -> Vec<u8> {
     join(&[name.as_str().as_bytes(), &[SEPARATOR]])
 }
 
-/// In `profiles`: the place of a pair.
-pub(crate) fn pair(name: &ProfileName, domain: &Domain) -> Vec<u8> {
-    join(&[name.as_str().as_bytes(), &[SEPARATOR, PAIR], domain.as_str().as_bytes()])
+/// In `profiles`: the place of a pair, in a profile with many.
+pub(crate) fn pair(name: &ProfileName, domain: &str) -> Vec<u8> {
+    join(&[name.as_str().as_bytes(), &[SEPARATOR, PAIR], domain.as_bytes()])
 }
 
-/// In `profiles`: what all of a profile's connections in ID order begin with.
+/// In `profiles`: what all connections in ID order begin with, in a profile with many.
 pub(crate) fn profile_order(name: &ProfileName) -> Vec<u8> {
     join(&[name.as_str().as_bytes(), &[SEPARATOR, IN_ORDER]])
 }
@@ -136,9 +143,14 @@ pub(crate) fn after_profile(name: &str) -> Vec<u8> {
     join(&[name.as_bytes(), &[SEPARATOR + 1]])
 }
 
-/// In `domains`: what all of a domain's connections begin with.
-pub(crate) fn domain_order(domain: &Domain) -> Vec<u8> {
-    join(&[domain.as_str().as_bytes(), &[SEPARATOR]])
+/// In `domains`: the name of a domain, or what all names with one beginning begin with.
+pub(crate) fn domain_name(domain: &str) -> Vec<u8> {
+    join(&[&[DOMAIN_NAME], domain.as_bytes()])
+}
+
+/// In `domains`: what all connections of the domain with this number begin with.
+pub(crate) fn domain_order(number: u32) -> Vec<u8> {
+    join(&[&[DOMAIN_ENTRY], &number.to_be_bytes()])
 }
 
 /// A key that ends in a connection's ID.
@@ -193,6 +205,34 @@ impl<'a> ProfileKey<'a> {
         };
         parse().ok_or_else(|| StoreError::damaged("a key of the table of profiles is malformed"))
     }
+}
+
+/// What a key of `domains` is.
+pub(crate) enum DomainKey<'a> {
+    /// The name of a domain.
+    Name(&'a str),
+    /// One of the connections of the domain with this number.
+    InOrder(u32, ConnectionId),
+}
+
+impl<'a> DomainKey<'a> {
+    pub(crate) fn read(key: &'a [u8]) -> Result<Self, StoreError> {
+        let parse = || match key {
+            [DOMAIN_NAME, domain @ ..] => Some(Self::Name(std::str::from_utf8(domain).ok()?)),
+            [DOMAIN_ENTRY, rest @ ..] => {
+                let (&number, id) = rest.split_first_chunk()?;
+                Some(Self::InOrder(u32::from_be_bytes(number), ConnectionId::from_bytes(id)?))
+            }
+            _ => None,
+        };
+        parse().ok_or_else(|| StoreError::damaged("a key of the table of domains is malformed"))
+    }
+}
+
+/// The number of a domain, as its name's row holds it.
+pub(crate) fn domain_number(value: &[u8]) -> Result<u32, StoreError> {
+    let bytes = value.try_into().map_err(|_| StoreError::damaged("a domain without a number"))?;
+    Ok(u32::from_be_bytes(bytes))
 }
 
 /// The connection's ID that a key or value ends in.

@@ -30,6 +30,10 @@ const DOMAINS: &[&str] = &[
     "bücher.example",
     "XN--bcher-kva.example",
 ];
+/// Profiles and numbered domains of a run that is wide: few profiles with many connections. Those with more than
+/// 16 are laid out otherwise.
+const WIDE_PROFILES: &[&str] = &["a", "ab"];
+const WIDE_DOMAINS: usize = 60;
 const PROXIES: &[&str] = &["p", "p1", "p-2", "Q"];
 const PROXY_NAMES: &[&str] = &["Berlin", "Be", "Büro 1"];
 const KEYS: &[&str] = &["key-1", "key-2"];
@@ -58,6 +62,8 @@ struct Model {
     last_id: Option<ConnectionId>,
     /// How often creates had which outcome.
     outcomes: BTreeMap<&'static str, usize>,
+    /// As many connections a profile had at most.
+    widest: u64,
 }
 
 /// What becomes of a create.
@@ -232,6 +238,7 @@ impl Model {
                 self.note(ChangeKind::Created, id, Some(&connection));
                 let made_by = options.idempotency_key.clone().map(|key| (key, request.clone()));
                 self.connections.insert(id, Held { connection, made_by });
+                self.widest = self.widest.max(self.of_profile(&request.profile_name));
             }
             (verdict, answer) => panic!("expected {verdict:?}, not {answer:?}"),
         }
@@ -316,6 +323,7 @@ impl Drop for Story {
 struct Run {
     story: Story,
     rng: fastrand::Rng,
+    wide: bool,
     place: Place,
     store: Store,
     model: Model,
@@ -343,6 +351,7 @@ fn stamps(seed: u64) -> impl Fn() -> Stamp + Send + Sync + 'static {
 impl Run {
     fn new(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
+        let wide = rng.u8(..4) == 0;
         let place = if rng.u8(..) < 10 {
             let directory = tempfile::tempdir().unwrap();
             Place::File(FileStorage::new(directory.path().join("a.connectory")), directory)
@@ -355,6 +364,7 @@ impl Run {
         Self {
             story: Story { seed, told: VecDeque::new() },
             rng,
+            wide,
             place,
             store,
             model,
@@ -410,8 +420,18 @@ impl Run {
         // A name may read like an ID: a query for the ID then finds both.
         match self.seldom(40, Self::id) {
             Some(id) => id.to_string().parse().unwrap(),
-            None => self.pick(PROFILES),
+            None => self.pick(if self.wide { WIDE_PROFILES } else { PROFILES }),
         }
+    }
+
+    fn domain(&mut self) -> Domain {
+        if self.wide && self.rng.u8(..4) != 0 {
+            // Some of them are so long that no sixteen fit in a row.
+            let n = self.rng.usize(..WIDE_DOMAINS);
+            let long = if n.is_multiple_of(8) { "a.".repeat(100) } else { String::new() };
+            return format!("a{n}.{long}example").parse().unwrap();
+        }
+        self.pick(DOMAINS)
     }
 
     fn proxy_ref(&mut self) -> ProxyRef {
@@ -457,7 +477,7 @@ impl Run {
         if !self.sent.is_empty() && self.rng.u8(..3) == 0 {
             return self.sent[self.rng.usize(..self.sent.len())].clone();
         }
-        let mut request = NewConnection::new(self.pick(DOMAINS), self.profile());
+        let mut request = NewConnection::new(self.domain(), self.profile());
         request.settings = Settings {
             login_url: self.seldom(4, |run| run.pick(URLS)),
             proxy: self.seldom(4, Self::proxy_ref),
@@ -599,6 +619,23 @@ impl Run {
 
     fn delete(&mut self) {
         let id = self.id();
+        self.delete_one(id);
+    }
+
+    /// Deletes the connections of a profile, in any order: all of them, or all but a few.
+    fn delete_most(&mut self) {
+        let name = self.profile();
+        let held = self.model.connections.values().map(|held| &held.connection);
+        let own = held.filter(|connection| connection.profile_name == name);
+        let mut ids: Vec<_> = own.map(|connection| connection.id).collect();
+        self.rng.shuffle(&mut ids);
+        let kept = if self.rng.bool() { 0 } else { self.rng.usize(..4) };
+        for &id in ids.iter().skip(kept) {
+            self.delete_one(id);
+        }
+    }
+
+    fn delete_one(&mut self, id: ConnectionId) {
         self.say(&("delete", id));
         let answer = self.store.delete(id);
         if self.model.connections.remove(&id).is_some() {
@@ -652,7 +689,7 @@ impl Run {
     }
 
     fn find(&mut self) {
-        let (profile, domain) = (self.profile(), self.pick(DOMAINS));
+        let (profile, domain) = (self.profile(), self.domain());
         self.say(&("find", &profile, &domain));
         let expected = self.model.holder(&profile, &domain).map(|held| &held.connection);
         assert_eq!(self.store.find(&profile, &domain).unwrap().as_ref(), expected);
@@ -672,7 +709,7 @@ impl Run {
         let at = pick_cursor(&mut self.rng, &self.cursors);
         let mut query = ListQuery {
             profile_name: self.seldom(4, Self::profile),
-            domain: self.seldom(4, |run| run.pick(DOMAINS)),
+            domain: self.seldom(4, Self::domain),
             query,
             page: PageQuery { limit: self.limit_of_page(), cursor: None },
         };
@@ -775,7 +812,8 @@ impl Run {
             880..910 => self.profiles(),
             910..930 => self.proxies(),
             930..940 => self.list_with_a_cursor_of_another_list(),
-            940..985 => self.changes_since(),
+            940..980 => self.changes_since(),
+            980..985 => self.delete_most(),
             _ => self.reopen(),
         }
         assert_eq!(self.store.stats().unwrap(), self.model.stats());
@@ -866,12 +904,14 @@ fn a_store_answers_as_its_model_does() {
     let runs = from_environment("CONNECTORY_RUNS").unwrap_or(400);
     println!("CONNECTORY_RUNS={runs}");
     let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut widest = Vec::new();
     for n in 0..runs {
         let mut run = Run::new(seed.wrapping_add(n));
         for _ in 0..OPERATIONS {
             run.step();
         }
         run.finish();
+        widest.push(run.model.widest);
         for (outcome, times) in &run.model.outcomes {
             *outcomes.entry(outcome).or_default() += times;
         }
@@ -887,6 +927,9 @@ fn a_store_answers_as_its_model_does() {
         "replayed",
     ];
     assert!(runs < 20 || outcomes.keys().copied().eq(every), "some outcome never came up");
+    let wide = widest.iter().filter(|&&connections| connections > 16).count();
+    println!("{wide} runs had a profile with more than 16 connections");
+    assert!(runs < 20 || wide > 0, "no profile was laid out as one with many connections");
 }
 
 #[test]
