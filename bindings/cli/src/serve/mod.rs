@@ -50,8 +50,10 @@ pub(crate) fn serve(args: &Args, listen: SocketAddr, keys: Option<&Path>) -> Out
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let api = Api::new(access, Arc::clone(&stores));
-    runtime.block_on(run(Arc::new(Service::new(api, Arc::clone(&stores))), listen))?;
+    let served = runtime.block_on(run(Arc::new(Service::new(api, Arc::clone(&stores))), listen));
+    // Whatever ended it, no store stays open.
     stores.close()?;
+    served?;
     DONE
 }
 
