@@ -342,10 +342,8 @@ fn backup(args: &Args, file: &Path) -> Outcome {
 fn check(args: &Args, output: &Output) -> Outcome {
     // Pages can only be checked by whoever may write; on read-only media the rest still can.
     let path = place::path(args)?;
-    let store = match connectory::Store::open_with(
-        FileStorage::existing(&path),
-        connectory::Options::new(),
-    ) {
+    let open = || Store::open_with(FileStorage::existing(&path), connectory::Options::new());
+    let store = match place::patiently(open) {
         Ok(store) => store,
         Err(StoreError::Io(_)) => place::open_to_read(args)?,
         Err(error) => return Err(place::at(&path, error)),
