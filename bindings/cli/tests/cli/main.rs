@@ -2,7 +2,9 @@
 
 mod command_line;
 mod import;
+mod kills;
 mod processes;
 mod serve;
 mod serve_cases;
+mod server;
 mod shell;
