@@ -1,6 +1,7 @@
 //! The command line, run as a process.
 
 mod command_line;
+mod follow;
 mod import;
 mod kills;
 mod processes;
