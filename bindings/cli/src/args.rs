@@ -141,13 +141,26 @@ Examples:
     },
 
     /// List what happened, oldest first
+    #[command(after_help = "\
+With --follow each change is a line, as JSON or in the same columns. The store is open only while it is \
+looked at, twice a second where its file was written: others may use it, and what they did appears when \
+they have closed it. A store that is not there yet, or in use, is waited for. Where changes are no longer \
+kept, standard error says so, and it goes on from the oldest. Ends with Ctrl-C, after --limit changes, or \
+when nobody reads what it prints.
+
+Examples:
+  connectory changes --since 42
+  connectory changes --follow | jq --unbuffered -r .connection.domain")]
     Changes {
         /// Only what happened after this number
         #[arg(long, value_name = "SEQ", default_value_t = 0)]
         since: u64,
-        /// The most changes to list
-        #[arg(long, value_name = "N", default_value_t = 100)]
-        limit: usize,
+        /// The most changes to list [default: 100, with --follow all]
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+        /// Go on as changes happen
+        #[arg(short, long)]
+        follow: bool,
     },
 
     /// Create a connection for every line of a file

@@ -6,7 +6,7 @@ use crate::args::{
 };
 use crate::outcome::{CONFLICT, DONE, FAILED, Failure, Outcome, REFUSED};
 use crate::output::{Output, tell};
-use crate::{flags, import, place, progress, serve};
+use crate::{flags, follow, import, place, progress, serve};
 use clap::CommandFactory;
 use connectory::{
     Changes, ConnectionId, CreateOptions, Creation, Cursor, Error, FileStorage, IdempotencyKey,
@@ -22,6 +22,9 @@ use std::process::ExitCode;
 
 const CONNECTION_COLUMNS: [&str; 5] =
     ["id", "profile_name", "domain", "status", "health_check_interval"];
+pub(crate) const CHANGE_COLUMNS: [&str; 3] = ["seq", "kind", "id"];
+/// The most changes that are listed where nothing else is said.
+const CHANGES_LISTED: usize = 100;
 
 pub(crate) fn run(args: &Args) -> Outcome {
     let output = Output::new(args.output);
@@ -49,7 +52,12 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Record(record) => self::record(args, output, record),
         Command::Profiles { page, command } => profiles(args, output, page, command.as_ref()),
         Command::Proxies { page, command } => proxies(args, output, page, command.as_ref()),
-        Command::Changes { since, limit } => changes(args, output, *since, *limit),
+        Command::Changes { since, limit, follow: true } => {
+            follow::follow(args, output, *since, *limit)
+        }
+        Command::Changes { since, limit, follow: false } => {
+            changes(args, output, *since, limit.unwrap_or(CHANGES_LISTED))
+        }
         Command::Import { file } => {
             let store = place::open(args)?;
             let outcome = import::import(&store, file, output)?;
@@ -267,7 +275,7 @@ fn changes(args: &Args, output: &Output, since: u64, limit: usize) -> Outcome {
     let store = place::open_to_read(args)?;
     match store.changes_since(since, limit)? {
         Changes::Since(changes) => {
-            output.many(&changes, &["seq", "kind", "id"])?;
+            output.many(&changes, &CHANGE_COLUMNS)?;
             DONE
         }
         Changes::TooOld { oldest } => {
@@ -342,10 +350,8 @@ fn backup(args: &Args, file: &Path) -> Outcome {
 fn check(args: &Args, output: &Output) -> Outcome {
     // Pages can only be checked by whoever may write; on read-only media the rest still can.
     let path = place::path(args)?;
-    let store = match connectory::Store::open_with(
-        FileStorage::existing(&path),
-        connectory::Options::new(),
-    ) {
+    let open = || Store::open_with(FileStorage::existing(&path), connectory::Options::new());
+    let store = match place::patiently(open) {
         Ok(store) => store,
         Err(StoreError::Io(_)) => place::open_to_read(args)?,
         Err(error) => return Err(place::at(&path, error)),

@@ -3,12 +3,14 @@
 mod args;
 mod commands;
 mod flags;
+mod follow;
 mod import;
 mod outcome;
 mod output;
 mod place;
 mod progress;
 mod serve;
+mod stop;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -5,6 +5,12 @@ use crate::outcome::Failure;
 use connectory::http::is_project_id;
 use connectory::{FileStorage, Options, Store, StoreError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a command waits for a store that is in use: longer than a command beside it takes, and not long for a
+/// person.
+const PATIENCE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The file of the project that `args` name.
 pub(crate) fn path(args: &Args) -> Result<PathBuf, Failure> {
@@ -40,7 +46,20 @@ pub(crate) fn open(args: &Args) -> Result<Store, Failure> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory).map_err(|error| at(&path, StoreError::from(error)))?;
     }
-    Store::open_with(FileStorage::new(&path), options(args)).map_err(|error| at(&path, error))
+    patiently(|| Store::open_with(FileStorage::new(&path), options(args)))
+        .map_err(|error| at(&path, error))
+}
+
+/// Opens a store, again for a moment where it is in use: commands that follow on each other closely, or look while
+/// others write, are not refused.
+pub(crate) fn patiently(open: impl Fn() -> Result<Store, StoreError>) -> Result<Store, StoreError> {
+    let started = Instant::now();
+    loop {
+        match open() {
+            Err(StoreError::InUse) if started.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+            opened => return opened,
+        }
+    }
 }
 
 /// Opens the store for reading: without a trace where it was closed cleanly, recovering it first where not.
@@ -52,12 +71,15 @@ pub(crate) fn open_to_read(args: &Args) -> Result<Store, Failure> {
             path.display()
         )));
     }
-    Store::open_read_only(&path, options(args))
-        .or_else(|error| match error {
-            StoreError::Damaged(_) => Store::open_with(FileStorage::existing(&path), options(args)),
-            error => Err(error),
-        })
-        .map_err(|error| at(&path, error))
+    patiently(|| open_to_read_now(&path, args)).map_err(|error| at(&path, error))
+}
+
+/// As [`open_to_read`], the store at `path` and without patience.
+pub(crate) fn open_to_read_now(path: &Path, args: &Args) -> Result<Store, StoreError> {
+    Store::open_read_only(path, options(args)).or_else(|error| match error {
+        StoreError::Damaged(_) => Store::open_with(FileStorage::existing(path), options(args)),
+        error => Err(error),
+    })
 }
 
 /// The failure of a file, with its path.

@@ -8,6 +8,7 @@ mod stores;
 use crate::args::Args;
 use crate::outcome::{DONE, Failure, Outcome};
 use crate::output::tell;
+use crate::stop::told_to_stop;
 use connectory::Limits;
 use connectory::http::{Access, Api};
 use hyper::server::conn::http1;
@@ -50,8 +51,10 @@ pub(crate) fn serve(args: &Args, listen: SocketAddr, keys: Option<&Path>) -> Out
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let api = Api::new(access, Arc::clone(&stores));
-    runtime.block_on(run(Arc::new(Service::new(api, Arc::clone(&stores))), listen))?;
+    let served = runtime.block_on(run(Arc::new(Service::new(api, Arc::clone(&stores))), listen));
+    // Whatever ended it, no store stays open.
     stores.close()?;
+    served?;
     DONE
 }
 
@@ -106,31 +109,6 @@ async fn run(service: Arc<Service>, listen: SocketAddr) -> Result<(), Failure> {
         tell(&"some requests were still going on and are cut off");
     }
     Ok(())
-}
-
-/// Ends with the first signal to stop. Listens from the call on, not only once it is awaited.
-#[cfg(unix)]
-fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-/// Ends with the first Ctrl-C.
-#[cfg(not(unix))]
-fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        // Without a way to be told, the server goes on until it is killed.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
 }
 
 /// The next client, once there is a place for one; `None` where the system would not let one in.

@@ -11,7 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) struct ProjectStores {
     directory: PathBuf,
-    open: Mutex<BTreeMap<String, Store>>,
+    /// `None` once they were closed: what comes too late opens none again.
+    open: Mutex<Option<BTreeMap<String, Store>>>,
 }
 
 impl ProjectStores {
@@ -20,20 +21,26 @@ impl ProjectStores {
         let directory = path.parent().unwrap_or(&path).to_owned();
         std::fs::create_dir_all(&directory)
             .map_err(|error| Failure::from(error).about(&directory.display().to_string()))?;
-        Ok(Self { directory, open: Mutex::new(BTreeMap::new()) })
+        Ok(Self { directory, open: Mutex::new(Some(BTreeMap::new())) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Store>> {
+    fn lock(&self) -> MutexGuard<'_, Option<BTreeMap<String, Store>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Those that are open, by project.
     pub(crate) fn opened(&self) -> Vec<(String, Store)> {
-        self.lock().iter().map(|(project, store)| (project.clone(), store.clone())).collect()
+        self.lock()
+            .iter()
+            .flatten()
+            .map(|(project, store)| (project.clone(), store.clone()))
+            .collect()
     }
 
+    /// Closes all for good, also those behind one that fails; reports the first failure.
     pub(crate) fn close(&self) -> Result<(), StoreError> {
-        std::mem::take(&mut *self.lock()).into_values().try_for_each(|store| store.close())
+        let stores = self.lock().take().unwrap_or_default();
+        stores.into_values().map(|store| store.close()).fold(Ok(()), Result::and)
     }
 }
 
@@ -41,6 +48,7 @@ impl Stores for ProjectStores {
     fn store(&self, project: &str, limits: Limits) -> Result<Store, StoreError> {
         // Opening takes less than a commit; whoever asks for another store meanwhile waits that long.
         let mut open = self.lock();
+        let open = open.as_mut().ok_or(StoreError::Closed)?;
         if let Some(store) = open.get(project) {
             return Ok(store.clone());
         }

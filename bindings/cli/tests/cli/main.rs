@@ -1,8 +1,11 @@
 //! The command line, run as a process.
 
 mod command_line;
+mod follow;
 mod import;
+mod kills;
 mod processes;
 mod serve;
 mod serve_cases;
+mod server;
 mod shell;

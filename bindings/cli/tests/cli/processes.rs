@@ -13,7 +13,7 @@ fn lines(from: usize, count: usize) -> String {
 }
 
 #[test]
-fn a_second_process_is_refused_at_once_and_a_killed_owner_lets_go_at_once() {
+fn a_second_process_is_refused_and_a_killed_owner_lets_go_at_once() {
     let shell = Shell::new();
     let mut owner = shell.start(&["import", "-"]);
     feed(&mut owner, &lines(0, 3));

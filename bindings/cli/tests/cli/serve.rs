@@ -1,90 +1,11 @@
 //! `serve` as programs, pages and attackers meet it: over a socket.
 
+use crate::server::Server;
 use crate::shell::Shell;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::Child;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-/// A running server; stopped when it goes.
-struct Server {
-    process: Child,
-    address: SocketAddr,
-}
-
-impl Server {
-    fn start(shell: &Shell, arguments: &[&str]) -> Self {
-        let mut command = vec!["serve", "--listen", "127.0.0.1:0"];
-        command.extend(arguments);
-        let mut process = shell.start(&command);
-        let mut log = BufReader::new(process.stderr.take().unwrap());
-        let mut line = String::new();
-        let address = loop {
-            line.clear();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "the server did not start");
-            if let Some(address) = line.trim_end().strip_prefix("listening on http://") {
-                break address.parse().unwrap();
-            }
-        };
-        // The log goes on; nobody reads it, and it must not fill the pipe.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { process, address }
-    }
-
-    fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).unwrap()
-    }
-
-    /// Sends bytes and reads whatever comes back until the server closes.
-    fn send(&self, bytes: &[u8]) -> String {
-        let mut stream = self.connect();
-        // A server that has read enough may close before everything is written.
-        stream.write_all(bytes).ok();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).ok();
-        String::from_utf8(answer).unwrap()
-    }
-
-    fn request(&self, head: &str, body: &str) -> String {
-        let length = body.len();
-        let request = format!(
-            "{head}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-        );
-        self.send(request.as_bytes())
-    }
-
-    fn create(&self, domain: &str, profile: &str) -> String {
-        let head = format!("POST /auth/connections HTTP/1.1\r\nhost: {}", self.address);
-        self.request(&head, &json!({ "domain": domain, "profile_name": profile }).to_string())
-    }
-
-    fn get(&self, path: &str) -> String {
-        self.request(&format!("GET {path} HTTP/1.1\r\nhost: {}", self.address), "")
-    }
-
-    /// Megabytes of memory that the server has used at most.
-    #[cfg(target_os = "linux")]
-    fn peak_memory_mb(&self) -> usize {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() / 1024
-    }
-
-    fn stop(mut self) -> Option<i32> {
-        let id = self.process.id().to_string();
-        std::process::Command::new("kill").arg(id).status().unwrap();
-        self.process.wait().unwrap().code()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
-}
 
 fn status(answer: &str) -> u16 {
     answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)

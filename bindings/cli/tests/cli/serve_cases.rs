@@ -1,53 +1,15 @@
 //! `serve` answers the cases of the contract over a socket as the engine does in memory.
 
+use crate::server::Server;
 use crate::shell::Shell;
 use connectory_tests::cases::{self, HttpSubject, Opening, Transport};
 use http::header::AUTHORIZATION;
 use http::{Request, Response, Uri};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command};
 use ureq::Agent;
 
 const KEY: &str = "key-of-the-cases";
-
-/// A running server; killed when it goes, unless it was stopped.
-struct Server {
-    process: Child,
-    /// Its origin, as it prints it.
-    origin: String,
-}
-
-impl Server {
-    fn start(shell: &Shell, keys: &str) -> Self {
-        let mut process = shell.start(&["serve", "--listen", "127.0.0.1:0", "--keys", keys]);
-        let mut log = BufReader::new(process.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.starts_with("listening on ") {
-            line.clear();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "the server did not start");
-        }
-        // The log goes on; nobody reads it, and it must not fill the pipe.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        let origin = line.trim_end().strip_prefix("listening on ").unwrap().to_owned();
-        Self { process, origin }
-    }
-
-    /// Tells it to stop, and waits until it has.
-    fn stop(mut self) -> Option<i32> {
-        let id = self.process.id().to_string();
-        Command::new("kill").args(["-TERM", &id]).status().unwrap();
-        self.process.wait().unwrap().code()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
-}
 
 /// The way to one project of the server.
 struct Socket {
@@ -102,11 +64,11 @@ fn every_scenario_that_has_a_form_over_http_goes_over_a_socket() {
     let keys = shell.path("keys.json");
     std::fs::write(&keys, json!({"projects": projects, "keys": [key]}).to_string()).unwrap();
 
-    let server = Server::start(&shell, keys.to_str().unwrap());
+    let server = Server::start(&shell, &["--keys", keys.to_str().unwrap()]);
     let agent: Agent = Agent::config_builder().http_status_as_error(false).build().into();
     let mut failures = Vec::new();
     for (n, (file, scenario)) in replayed.iter().enumerate() {
-        let (agent, origin) = (agent.clone(), server.origin.clone());
+        let (agent, origin) = (agent.clone(), server.origin());
         let socket = Socket { agent, origin, project: project(n) };
         failures.extend(file.replay_one(scenario, Box::new(HttpSubject::new(socket))));
     }
