@@ -81,10 +81,7 @@ impl<'a> Remains<'a> {
     /// What the disk may hold if the power is lost now.
     pub fn image(&self, rng: &mut Rng) -> Image {
         let log = self.logs[rng.usize(..self.logs.len())];
-        Image {
-            store: self.survivor(STORE, rng),
-            log: log.map(|file| self.survivor(file, rng)),
-        }
+        Image { store: self.survivor(STORE, rng), log: log.map(|file| self.survivor(file, rng)) }
     }
 
     /// What may be left of a file.
@@ -171,7 +168,6 @@ impl Fate {
 
 /// The pieces of a range that lie in one sector each.
 fn sectors(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    (range.start / SECTOR..range.end.div_ceil(SECTOR)).map(move |sector| {
-        range.start.max(sector * SECTOR)..range.end.min((sector + 1) * SECTOR)
-    })
+    (range.start / SECTOR..range.end.div_ceil(SECTOR))
+        .map(move |sector| range.start.max(sector * SECTOR)..range.end.min((sector + 1) * SECTOR))
 }
