@@ -53,6 +53,8 @@ impl State {
 /// A store once an operation was acknowledged.
 #[derive(Debug)]
 pub(crate) struct Moment {
+    /// The operation.
+    pub(crate) what: &'static str,
     /// How much had been done to the storage by then.
     pub(crate) acts: usize,
     pub(crate) state: State,
@@ -214,7 +216,7 @@ impl<'a> Living<'a> {
         let state = State::of(&plainly(&copy, plan.options(0)).unwrap()).unwrap();
         let newest = state.ids().last().max(newest);
         let stream = 1 + u64::from(newest.is_some());
-        let first = Moment { acts: 0, state, newest };
+        let first = Moment { what: "the beginning", acts: 0, state, newest };
         let mut living = Self {
             plan,
             rng: Rng::with_seed(plan.seed ^ stream),
@@ -225,7 +227,7 @@ impl<'a> Living<'a> {
             changes: BTreeMap::new(),
         };
         living.reopen();
-        living.look();
+        living.look("open");
         living
     }
 
@@ -239,7 +241,7 @@ impl<'a> Living<'a> {
     }
 
     /// Notes what there is once an operation was acknowledged.
-    fn look(&mut self) {
+    fn look(&mut self, what: &'static str) {
         let acts = self.storage.acts();
         let state = State::of(self.store()).unwrap();
         let newest = state.ids().last().max(self.moments.last().unwrap().newest);
@@ -250,7 +252,7 @@ impl<'a> Living<'a> {
             panic!("a life is shorter than what is kept");
         };
         self.changes.extend(changes.into_iter().map(|change| (change.seq, change)));
-        self.moments.push(Moment { acts, state, newest });
+        self.moments.push(Moment { what, acts, state, newest });
     }
 
     /// A connection that there is, if there is any.
@@ -336,7 +338,7 @@ impl<'a> Living<'a> {
     fn look_away(&mut self) {
         let last = self.moments.last().unwrap();
         let (acts, newest) = (self.storage.acts(), last.newest);
-        self.moments.push(Moment { acts, state: last.state.clone(), newest });
+        self.moments.push(Moment { what: "close", acts, state: last.state.clone(), newest });
     }
 
     /// Loads a dump, now and then one with a wrong line at its end, of which nothing stays.
@@ -348,49 +350,50 @@ impl<'a> Living<'a> {
         expect_no_failure(self.store().load(lines.into_iter().map(Ok)));
     }
 
-    /// Empties the store one by one, if that is not too much.
-    fn empty(&mut self) {
+    /// Empties the store one by one, if that is not too much, and loads a dump.
+    fn empty_and_load(&mut self) {
         let ids: Vec<_> = self.moments.last().unwrap().state.ids().collect();
         if ids.len() > 12 {
             return;
         }
         for id in ids {
             self.store().delete(id).unwrap();
-            self.look();
+            self.look("delete");
         }
         let profiles = self.store().profiles(&connectory::PageQuery::default()).unwrap();
         for profile in profiles.items {
             self.store().delete_profile(profile.name).unwrap();
-            self.look();
+            self.look("delete a profile");
         }
         let proxies = self.store().proxies(&connectory::PageQuery::default()).unwrap();
         for proxy in proxies.items {
             self.store().remove_proxy(proxy.id).unwrap();
-            self.look();
+            self.look("remove a proxy");
         }
         self.load();
     }
 
     fn step(&mut self) {
-        match self.rng.u8(..100) {
-            0..38 => self.create(),
-            38..48 => self.create_many(),
-            48..60 => self.update(),
-            60..68 => self.record(),
-            68..78 => self.delete(),
-            78..81 => self.delete_profile(),
-            81..87 => self.proxy(),
-            87..93 => checkpoint(self.store()),
-            93..98 => self.close_and_reopen(),
-            _ => self.empty(),
-        }
-        self.look();
+        let (what, operation): (_, fn(&mut Self)) = match self.rng.u8(..100) {
+            0..38 => ("create", Self::create),
+            38..48 => ("create many", Self::create_many),
+            48..60 => ("update", Self::update),
+            60..68 => ("record", Self::record),
+            68..78 => ("delete", Self::delete),
+            78..81 => ("delete a profile", Self::delete_profile),
+            81..87 => ("write a proxy", Self::proxy),
+            87..93 => ("checkpoint", |life| checkpoint(life.store())),
+            93..98 => ("open", Self::close_and_reopen),
+            _ => ("load", Self::empty_and_load),
+        };
+        operation(self);
+        self.look(what);
     }
 
     fn finish(mut self, operations: usize) -> Life {
         if self.rng.u8(..4) == 0 {
             self.load();
-            self.look();
+            self.look("load");
         }
         for _ in 0..operations {
             self.step();

@@ -73,7 +73,7 @@ impl From<String> for Wrong {
 pub(crate) struct Found {
     /// Whether the operation under way is there; `None` where there was none, or one that changed nothing.
     pub(crate) in_flight: Option<bool>,
-    /// How many operations before the last acknowledged one the store has gone back to, after a lie.
+    /// How many acknowledged operations that changed something are not there, after a lie.
     pub(crate) back: usize,
     /// With what the store refused to open, or to be read, after a lie.
     pub(crate) refused: Option<StoreError>,
@@ -97,10 +97,9 @@ pub(crate) struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// `remains` stand where the power is cut.
     pub(crate) fn new(life: &'a Life, cut: Cut, remains: &Remains<'_>) -> Self {
-        let place = (cut.at as u64) << 32 | cut.lie.map_or(0, |lie| lie as u64 + 1);
-        let mut rng = Rng::with_seed(life.plan.seed ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        for _ in 0..=cut.draw % 8 {
-            rng = Rng::with_seed(rng.u64(..).wrapping_add(cut.draw));
+        let mut rng = Rng::with_seed(life.plan.seed);
+        for number in [cut.at as u64, cut.draw, cut.lie.map_or(0, |lie| lie as u64 + 1)] {
+            rng = Rng::with_seed(rng.u64(..) ^ number);
         }
         let image = remains.image(&mut rng);
         Self { life, cut, rng, image }
@@ -197,7 +196,8 @@ impl<'a> Judge<'a> {
         match life.moments[..reached].iter().rposition(|moment| moment.state == *state) {
             Some(before) if self.cut.lie.is_some() => {
                 found.in_flight = None;
-                found.back = reached - before;
+                let gone = life.moments[before..=reached].windows(2);
+                found.back = gone.filter(|pair| pair[0].state != pair[1].state).count();
                 Ok(&life.moments[before])
             }
             Some(before) => Err(Wrong::Lost { found: before, acknowledged: reached }),
