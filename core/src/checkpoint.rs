@@ -8,7 +8,7 @@ use crate::StoreError;
 use crate::disk::Disk;
 use crate::live::{Journal, Live, Published, lock};
 use crate::overlay::Overlay;
-use crate::rows::{Edited, Effects, Recent};
+use crate::rows::{Edited, Effects, Recent, Visit};
 use crate::tables::Table;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -252,11 +252,7 @@ struct Last<'a> {
 }
 
 impl Edited for Last<'_> {
-    fn each(
-        &self,
-        table: Table,
-        visit: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    fn each(&self, table: Table, visit: &mut Visit<'_>) -> Result<(), StoreError> {
         match table {
             Table::Changes => self.changes.each(table, visit),
             _ => self.overlay.each(table, visit),

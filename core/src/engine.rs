@@ -41,13 +41,12 @@ pub(crate) struct Create {
     pub(crate) idempotency: Option<Idempotency>,
     /// Whether to answer with the connection that is there, instead of a conflict.
     pub(crate) ensure: bool,
-    pub(crate) stamp: Stamp,
 }
 
 /// An operation that may write.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
-    Create(Box<Create>),
+    Create(Box<Create>, Stamp),
     Update(ConnectionId, Box<Patch>),
     Record(ConnectionId, Box<Observation>),
     Delete(ConnectionId),
@@ -67,7 +66,7 @@ impl Op {
         const FIXED: usize = 256;
         let text = |text: Option<&str>| text.map_or(0, str::len);
         let of_settings = match self {
-            Self::Create(create) => {
+            Self::Create(create, _) => {
                 let request = &create.request;
                 let key = create.idempotency.as_ref().map(|kept| kept.key.as_str());
                 text(request.login_url.as_ref().map(AsRef::as_ref))
@@ -196,8 +195,8 @@ impl<'a> Batch<'a> {
     /// Applies one operation, seeing all before it.
     pub(crate) fn apply(&mut self, op: Op) -> Result<Answer, Error> {
         match op {
-            Op::Create(create) => {
-                self.create(*create).map(|creation| Answer::Creation(Box::new(creation)))
+            Op::Create(create, stamp) => {
+                self.create(*create, stamp).map(|creation| Answer::Creation(Box::new(creation)))
             }
             Op::Update(id, patch) => self.update(id, &patch).map(Answer::from),
             Op::Record(id, seen) => {
@@ -225,7 +224,7 @@ impl<'a> Batch<'a> {
         Rows::with(self.view, &self.effects)
     }
 
-    fn create(&mut self, create: Create) -> Result<Creation, Error> {
+    fn create(&mut self, create: Create, stamp: Stamp) -> Result<Creation, Error> {
         let proxy_id = match settle(self.rows(), self.limits, &create)? {
             Settled::Answered(creation) => return Ok(creation),
             Settled::Free(proxy_id) => proxy_id,
@@ -236,7 +235,7 @@ impl<'a> Batch<'a> {
         let NewConnection { domain, profile_name, settings } = create.request;
         let mut last_id = self.state.last_id;
         let id = last_id
-            .next(create.stamp, &profile_name)
+            .next(stamp, &profile_name)
             .ok_or_else(|| StoreError::Internal("there is no greater ID".into()))?;
         let interval =
             settings.health_check_interval.unwrap_or_else(|| self.limits.plan.default_interval());

@@ -1,7 +1,9 @@
 //! [`Options`], how a store is opened, and [`CreateOptions`], how a create treats what was there before.
 
 use crate::commit::Bounds;
-use crate::{IdempotencyKey, Limits, Plan, Stamps};
+use crate::engine::Create;
+use crate::request::Idempotency;
+use crate::{IdempotencyKey, Limits, NewConnection, Plan, Stamps};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,4 +117,13 @@ pub struct CreateOptions {
     pub idempotency_key: Option<IdempotencyKey>,
     /// Whether to answer with the connection that holds the pair, instead of a conflict.
     pub ensure: bool,
+}
+
+impl CreateOptions {
+    /// A create of `request` under these options.
+    pub(crate) fn create(self, request: NewConnection) -> Create {
+        let idempotency =
+            self.idempotency_key.map(|key| Idempotency { key, fingerprint: request.fingerprint() });
+        Create { request, idempotency, ensure: self.ensure }
+    }
 }

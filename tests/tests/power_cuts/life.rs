@@ -15,17 +15,22 @@ const BEGIN_MS: u64 = 1_750_000_000_000;
 
 /// How a store is opened: alike in a life and after it. Stamps are those of a clock that stands still more often
 /// than not.
-pub(crate) fn options(seed: u64, cache_bytes: usize, _log_bytes: u64) -> Options {
+pub(crate) fn options(seed: u64, cache_bytes: usize, log_bytes: u64) -> Options {
     let clock = Mutex::new((Rng::with_seed(seed), BEGIN_MS));
     let stamps = move || {
         let (rng, now_ms) = &mut *clock.lock().unwrap();
         *now_ms += u64::from(rng.u8(..) < 50);
         Stamp { now_ms: *now_ms, random: rng.u64(..) }
     };
-    Options::with_stamps(stamps).cache_bytes(cache_bytes)
+    Options::with_stamps(stamps)
+        .cache_bytes(cache_bytes)
+        .log_bytes(log_bytes)
+        .background_checkpoints(false)
 }
 
-pub(crate) fn checkpoint(_store: &Store) {}
+pub(crate) fn checkpoint(store: &Store) {
+    store.checkpoint().unwrap();
+}
 
 /// All that can be seen of a store: the lines of its dump, and the number of its last change.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -33,34 +33,9 @@ fn is_long() -> bool {
     std::env::var_os("CONNECTORY_LONG").is_some()
 }
 
-/// Whose syncs may lie. Under quick repair redb trusts those of its own file, as it says.
-fn liars(mode: CommitMode) -> &'static [Part] {
-    match mode {
-        CommitMode::OnePhase => &[Part::Store, Part::Log],
-        CommitMode::QuickRepair => &[Part::Log],
-    }
-}
-
-/// The syncs that may lie. redb closes its file in two phases whatever the mode is, and trusts what it closed until
-/// the first commit after that: there a lie of the store's own syncs is beyond it.
+/// The syncs that may lie: all of them.
 fn syncs_that_may_lie(life: &Life) -> Vec<usize> {
-    let mut syncs = Vec::new();
-    let mut is_written = false;
-    for operation in life.moments.windows(2) {
-        let acts = operation[0].acts..operation[1].acts;
-        let of = |part| acts.clone().filter(move |&act| life.record.part_synced(act) == Some(part));
-        let is_open = operation[1].what != "close";
-        for &part in liars(life.plan.mode) {
-            let is_beyond = part == Part::Store && !(is_open && is_written);
-            syncs.extend(of(part).filter(|_| !is_beyond));
-        }
-        is_written = match operation[1].what {
-            "open" | "close" => false,
-            _ => is_written || of(Part::Store).next().is_some(),
-        };
-    }
-    syncs.sort_unstable();
-    syncs
+    (0..life.record.acts()).filter(|&act| life.record.part_synced(act).is_some()).collect()
 }
 
 /// Where the power is cut: everywhere, if there are as many cuts as acts.
