@@ -110,7 +110,7 @@ pub use observation::{
     DiscoveredField, FieldType, Flow, FlowStatus, FlowStep, FlowText, FlowType, MfaOption, MfaType,
     Observation, Reauth, Shown, SignInOption, SsoButton, Status,
 };
-pub use options::{CreateOptions, Options};
+pub use options::{CheckpointMode, CreateOptions, Options};
 pub use page::{Cursor, ListQuery, Page, PageLimit, PageQuery};
 pub use plan::{HealthCheckInterval, Limits, Plan};
 pub use profile::{Profile, ProfileName};

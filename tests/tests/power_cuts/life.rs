@@ -1,9 +1,9 @@
 //! [`Life`], what a store on a recorded storage went through, and what it held after every operation.
 
 use connectory::{
-    Change, Changes, CommitMode, ConnectionId, CreateOptions, Edit, Error, Flow, FlowStatus,
-    FlowType, IdempotencyKey, NewConnection, Observation, Options, Patch, ProxyId, ProxyRef, Shown,
-    SignInOption, Stamp, Status, Store, StoreError,
+    Change, Changes, CheckpointMode, CommitMode, ConnectionId, CreateOptions, Edit, Error, Flow,
+    FlowStatus, FlowType, IdempotencyKey, NewConnection, Observation, Options, Patch, ProxyId,
+    ProxyRef, Shown, SignInOption, Stamp, Status, Store, StoreError,
 };
 use connectory_tests::power::{Image, Record, Recorded};
 use fastrand::Rng;
@@ -22,10 +22,7 @@ pub(crate) fn options(seed: u64, cache_bytes: usize, log_bytes: u64) -> Options 
         *now_ms += u64::from(rng.u8(..) < 50);
         Stamp { now_ms: *now_ms, random: rng.u64(..) }
     };
-    Options::with_stamps(stamps)
-        .cache_bytes(cache_bytes)
-        .log_bytes(log_bytes)
-        .background_checkpoints(false)
+    Options::with_stamps(stamps).cache_bytes(cache_bytes).log_bytes(log_bytes)
 }
 
 pub(crate) fn checkpoint(store: &Store) {
@@ -74,6 +71,7 @@ pub(crate) struct Plan {
     pub(crate) mode: CommitMode,
     pub(crate) cache_bytes: usize,
     pub(crate) log_bytes: u64,
+    pub(crate) checkpoint_mode: CheckpointMode,
     pub(crate) operations: usize,
     /// Whether it goes on where a power cut ended another life.
     pub(crate) resumes: bool,
@@ -88,6 +86,7 @@ impl Plan {
             mode: modes[rng.usize(..2)],
             cache_bytes: [0, 16 << 10, 1 << 20][rng.usize(..3)],
             log_bytes: [8 << 10, 16 << 10, 64 << 10][rng.usize(..3)],
+            checkpoint_mode: [CheckpointMode::Inline, CheckpointMode::OnDemand][rng.usize(..2)],
             operations: rng.usize(20..70),
             resumes: rng.bool(),
         }
@@ -95,7 +94,7 @@ impl Plan {
 
     pub(crate) fn options(&self, stream: u64) -> Options {
         let seed = self.seed.wrapping_mul(31).wrapping_add(stream);
-        options(seed, self.cache_bytes, self.log_bytes)
+        options(seed, self.cache_bytes, self.log_bytes).checkpoint_mode(self.checkpoint_mode)
     }
 }
 
