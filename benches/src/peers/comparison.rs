@@ -39,6 +39,9 @@ pub(crate) enum Topic {
     Resident,
 }
 
+/// Rows and what they are about.
+type Rows = Vec<(Topic, Row)>;
+
 /// How much is measured in one round: enough to mean something, little enough for a run to end.
 #[derive(Debug, Clone, Copy)]
 struct Effort {
@@ -164,7 +167,7 @@ impl Comparison<'_> {
 
     /// Measures everything that is wanted; rows in the order of [`Topic`].
     pub(crate) fn run(&mut self) -> Outcome<Vec<Row>> {
-        let mut rows: Vec<(Topic, Row)> = Vec::new();
+        let mut rows = Rows::new();
         let apart = [Topic::Memory, Topic::Crash];
         if self.topics.iter().any(|topic| !apart.contains(topic)) {
             rows.extend(self.on_filled_stores()?);
@@ -180,7 +183,7 @@ impl Comparison<'_> {
         Ok(rows.into_iter().map(|(_, row)| row).collect())
     }
 
-    fn on_filled_stores(&mut self) -> Outcome<Vec<(Topic, Row)>> {
+    fn on_filled_stores(&mut self) -> Outcome<Rows> {
         let mut rows = Vec::new();
         let effort = Effort::for_size(self.size);
         let mut stores = Vec::new();
@@ -246,7 +249,7 @@ impl Comparison<'_> {
     }
 
     /// Closes all stores, measures what can only be measured of closed ones, and opens them again.
-    fn reopen(&self, stores: Vec<Store>) -> Outcome<(Vec<Store>, Vec<(Topic, Row)>)> {
+    fn reopen(&self, stores: Vec<Store>) -> Outcome<(Vec<Store>, Rows)> {
         let effort = Effort::for_size(self.size);
         let mut bytes = Row::new("on disk after closing", "bytes per connection", Better::Less);
         let name = format!("resident with defaults after {} reads", effort.resident);

@@ -91,7 +91,6 @@ impl FromStr for Id {
 
 /// A connection as an engine hands it out: decoded, every field in its place.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "handed from function to function, never stored")]
 pub(crate) enum Found {
     Ours(Connection),
     Theirs([u8; 16], Record),

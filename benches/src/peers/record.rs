@@ -2,7 +2,7 @@
 
 use crate::peer::Outcome;
 use bincode::{Decode, Encode};
-use connectory::{Connection, NewConnection, ProxyRef};
+use connectory::{Connection, HealthCheckInterval, NewConnection, ProxyRef};
 
 /// A connection without its ID.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -91,7 +91,9 @@ impl Rest {
                 request.save_credentials.unwrap_or(true),
                 request.record_session.unwrap_or(false),
             ]),
-            health_check_interval: request.health_check_interval.map_or(3600, |it| it.seconds()),
+            health_check_interval: request
+                .health_check_interval
+                .map_or(3600, HealthCheckInterval::seconds),
             login_url: request.login_url.as_ref().map(ToString::to_string),
             proxy_id: match &request.proxy {
                 Some(ProxyRef::Id(id)) => Some(id.to_string()),

@@ -170,7 +170,9 @@ mod tests {
                 (Contender::Sqlite, [3000.0, 3000.0, 3000.0]),
                 (Contender::Fjall, [750.0, 750.0, 750.0]),
             ] {
-                figures.into_iter().for_each(|figure| row.push(contender, figure));
+                for figure in figures {
+                    row.push(contender, figure);
+                }
             }
         }
         let report = Report { about: Value::Null, rows: vec![less, more], disk_us: vec![9.0] };

@@ -9,6 +9,7 @@ use crate::ids::Ids;
 use crate::peer::{Creation, Found, Id, List, Outcome, Peer};
 use crate::record::{Record, Rest, decode, encode};
 use connectory::NewConnection;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -30,10 +31,22 @@ const HOLDER: &str = "SELECT id FROM connections
 const COUNT: &str = "INSERT INTO profiles (name, connections) VALUES (?1, 1)
     ON CONFLICT (name) DO UPDATE SET connections = connections + 1 RETURNING key";
 const INSERT: &str = "INSERT INTO connections (id, profile, domain, rest) VALUES (?1, ?2, ?3, ?4)";
-/// Followed by a condition and [`NEWEST`].
-const SELECT: &str = "SELECT c.id, p.name, c.domain, c.rest
-    FROM connections c JOIN profiles p ON p.key = c.profile";
-const NEWEST: &str = "ORDER BY c.id DESC LIMIT ?1";
+/// The columns that make a connection, and which of them.
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "SELECT c.id, p.name, c.domain, c.rest
+                FROM connections c JOIN profiles p ON p.key = c.profile ",
+            $which
+        )
+    };
+}
+const GET: &str = select!("WHERE c.id = ?1");
+const NEWEST: &str = select!("ORDER BY c.id DESC LIMIT ?1");
+const NEWEST_OF_PROFILE: &str = select!(
+    "WHERE c.profile = (SELECT key FROM profiles WHERE name = ?2) ORDER BY c.id DESC LIMIT ?1"
+);
+const NEWEST_OF_DOMAIN: &str = select!("WHERE c.domain = ?2 ORDER BY c.id DESC LIMIT ?1");
 
 #[derive(Debug)]
 pub(crate) struct Sqlite {
@@ -55,6 +68,8 @@ fn connect(file: Option<&Path>, cache_bytes: Option<usize>) -> Outcome<Connectio
         None => Connection::open_in_memory()?,
     };
     connection.busy_timeout(Duration::from_secs(10))?;
+    // Otherwise statements are planned anew whenever other values are bound, which costs more than running them.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if file.is_some() {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
@@ -184,21 +199,19 @@ impl Peer for Sqlite {
     fn get(&self, id: Id) -> Outcome<Option<Found>> {
         let id = id.theirs()?;
         self.read(|connection| {
-            let mut get = connection.prepare_cached(&format!("{SELECT} WHERE c.id = ?1"))?;
+            let mut get = connection.prepare_cached(GET)?;
             let mut rows = get.query([id])?;
             rows.next()?.map(found).transpose()
         })
     }
 
     fn list(&self, list: List, most: usize) -> Outcome<Vec<Found>> {
-        const OF_PROFILE: &str = "WHERE c.profile = (SELECT key FROM profiles WHERE name = ?2)";
         let most = i64::try_from(most)?;
         self.read(|connection| {
-            let sql = |condition: &str| format!("{SELECT} {condition} {NEWEST}");
-            let mut select = connection.prepare_cached(&match &list {
-                List::All => sql(""),
-                List::OfProfile(_) => sql(OF_PROFILE),
-                List::OfDomain(_) => sql("WHERE c.domain = ?2"),
+            let mut select = connection.prepare_cached(match &list {
+                List::All => NEWEST,
+                List::OfProfile(_) => NEWEST_OF_PROFILE,
+                List::OfDomain(_) => NEWEST_OF_DOMAIN,
             })?;
             let mut rows = match &list {
                 List::All => select.query([most])?,
