@@ -62,7 +62,8 @@ fn parse(criterion: &mut Criterion) {
             });
         });
     }
-    group.bench_function("domain", |bencher| {
+    group.finish();
+    criterion.bench_function("parse/domain", |bencher| {
         bencher.iter(|| black_box("www.netflix.com").parse::<Domain>().expect("a domain"));
     });
 }

@@ -1,7 +1,8 @@
 //! fjall, whose documentation advises transactions of a single writer for what reads before it writes.
 //!
-//! `SyncData` at every commit. What it says of tuning: no filters on the last level of records, which are only asked
-//! for where they are; a hash index in blocks, for data that is cached; everything else as it comes.
+//! `SyncData` at every commit; a `persist` after it, by which callers could share syncs, made no more of them. What
+//! it says of tuning: no filters on the last level of records, which are only asked for where they are; a hash index
+//! in blocks, for data that is cached; everything else as it comes.
 
 use crate::peer::Outcome;
 use crate::trees::{Engine, Rows, Tree, WritableRows};

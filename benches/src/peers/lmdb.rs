@@ -1,8 +1,8 @@
 //! LMDB through heed, synced at every commit as it is by default.
 //!
 //! Reads with the thread's own slot, which its documentation calls the faster way; records appended (`MDB_APPEND`),
-//! since IDs rise. No map that is written to: it saves copies, and lets a stray pointer destroy the store. It has no
-//! cache of its own: it reads the system's.
+//! since IDs rise. No map that is written to (`MDB_WRITEMAP`): synced, it was the slower one here. It has no cache of
+//! its own: it reads the system's.
 
 use crate::peer::Outcome;
 use crate::trees::{Engine, Rows, Tree, WritableRows};

@@ -3,7 +3,8 @@
 //! A write-ahead log that is synced at every commit (`synchronous=FULL`), statements prepared once, a table of its
 //! own for profiles with integer keys, and `WITHOUT ROWID` for the connections: their key is no integer, their rows
 //! are small. SQLite has one writer, so writers wait for one connection behind a mutex; waiting by `busy_timeout`
-//! is by sleeping, and slower. Reads take that connection if it is free, whose cache is warm, or one of their own.
+//! is by sleeping: a quarter of the creates a second with 64 callers, and some wait for seconds. Reads take that
+//! connection if it is free, whose cache is warm, or one of their own.
 
 use crate::ids::Ids;
 use crate::peer::{Creation, Found, Id, List, Outcome, Peer};
