@@ -13,11 +13,63 @@ use redb::{
     ReadableTable, StorageBackend, StorageError, TableDefinition, TableError, TransactionError,
     WriteTransaction,
 };
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Bound;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{self, AtomicU64};
 
 type Bytes = &'static [u8];
+
+/// A key: bytes in their order, compared eight at a time. Most comparisons end with the first eight.
+#[derive(Debug)]
+struct KeyBytes;
+
+impl redb::Value for KeyBytes {
+    type SelfType<'a> = &'a [u8];
+    type AsBytes<'a> = &'a [u8];
+
+    fn fixed_width() -> Option<usize> {
+        None
+    }
+
+    fn from_bytes<'a>(data: &'a [u8]) -> &'a [u8]
+    where
+        Self: 'a,
+    {
+        data
+    }
+
+    fn as_bytes<'a, 'b: 'a>(value: &'a &'b [u8]) -> &'a [u8]
+    where
+        Self: 'b,
+    {
+        value
+    }
+
+    fn type_name() -> redb::TypeName {
+        redb::TypeName::new("connectory::key")
+    }
+}
+
+impl redb::Key for KeyBytes {
+    fn compare(one: &[u8], other: &[u8]) -> Ordering {
+        let (mut rest, mut other_rest) = (one, other);
+        while let (Some((head, tail)), Some((other_head, other_tail))) =
+            (rest.split_first_chunk::<8>(), other_rest.split_first_chunk::<8>())
+        {
+            if head != other_head {
+                return u64::from_be_bytes(*head).cmp(&u64::from_be_bytes(*other_head));
+            }
+            (rest, other_rest) = (tail, other_tail);
+        }
+        rest.cmp(other_rest)
+    }
+
+    fn separator<'a>(left: &'a [u8], right: &'a [u8]) -> Cow<'a, [u8]> {
+        <&[u8] as redb::Key>::separator(left, right)
+    }
+}
 
 /// What a store says of itself: its format, and its [`State`].
 const META: TableDefinition<'_, &str, Bytes> = TableDefinition::new("meta");
@@ -32,7 +84,7 @@ const META_LOADING: &str = "loading";
 /// it back takes as long as the store is large.
 const COMPACT_PERCENT: u64 = 10;
 
-fn definition(table: Table) -> TableDefinition<'static, Bytes, Bytes> {
+fn definition(table: Table) -> TableDefinition<'static, KeyBytes, Bytes> {
     TableDefinition::new(table.name())
 }
 
@@ -213,7 +265,7 @@ impl Disk {
                 .map_err(storage_error)
             })?;
         }
-        self.put_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.put_bytes.fetch_add(bytes as u64, atomic::Ordering::Relaxed);
         set_meta(transaction, META_STATE, Some(&codec::encode_state(state)?))
     }
 
@@ -375,7 +427,7 @@ fn commit(transaction: WriteTransaction) -> Result<(), StoreError> {
 
 /// Everything as one commit left it. Readable from any thread, at no cost to the writer.
 pub(crate) struct Snapshot {
-    tables: PerTable<ReadOnlyTable<Bytes, Bytes>>,
+    tables: PerTable<ReadOnlyTable<KeyBytes, Bytes>>,
     pub(crate) state: State,
 }
 
@@ -408,7 +460,7 @@ impl Snapshot {
 }
 
 /// Rows of a snapshot, from either end.
-pub(crate) struct SnapshotRange(redb::Range<'static, Bytes, Bytes>);
+pub(crate) struct SnapshotRange(redb::Range<'static, KeyBytes, Bytes>);
 
 impl SnapshotRange {
     pub(crate) fn next(&mut self, order: Order) -> Result<Option<SnapshotRow>, StoreError> {
@@ -424,7 +476,7 @@ impl SnapshotRange {
 
 /// One row, where it lies in its page.
 pub(crate) struct SnapshotRow {
-    key: AccessGuard<'static, Bytes>,
+    key: AccessGuard<'static, KeyBytes>,
     value: AccessGuard<'static, Bytes>,
 }
 
