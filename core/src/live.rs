@@ -70,6 +70,8 @@ pub(crate) enum Journal {
 enum Failure {
     /// It was not begun.
     Clean(StoreError),
+    /// It was not begun, because the storage could not be read.
+    Unread(StoreError),
     /// It failed half-way: the storage has to be looked at.
     Halfway(StoreError),
 }
@@ -376,7 +378,7 @@ impl Live {
             _ => None,
         });
         let failed = match of_reading {
-            Some(error) => Failure::Halfway(error),
+            Some(error) => Failure::Unread(error),
             None if effects.is_empty() => return answers,
             None => match self.commit(&view, effects, &state) {
                 Ok(()) => return answers,
@@ -386,8 +388,12 @@ impl Live {
         drop(view);
         let error = match failed {
             Failure::Clean(error) => error,
+            // If reopening fails, whoever comes next tries again.
+            Failure::Unread(error) => {
+                self.reopen().ok();
+                error
+            }
             Failure::Halfway(error) => {
-                // If this fails, whoever comes next tries again.
                 self.reopen().ok();
                 self.outcome_of(error, &state)
             }
