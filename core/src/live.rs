@@ -111,7 +111,7 @@ impl Live {
         options: Options,
         disk: Disk,
     ) -> Result<Arc<Self>, StoreError> {
-        let recovered = Recovered::from(&*storage, &disk, &options)?;
+        let recovered = Recovered::from(&*storage, &disk)?;
         let seq = recovered.view.recent.state.seq;
         let covered = recovered.view.base.state.revision;
         let is_behind = !recovered.view.recent.is_written_down();
@@ -310,7 +310,7 @@ impl Live {
             before.over(opened.snapshot()?)
         } else {
             *journal = Journal::NotBegun;
-            let recovered = Recovered::from(&*self.storage, &opened, &self.options)?;
+            let recovered = Recovered::from(&*self.storage, &opened)?;
             *journal = recovered.journal;
             *self.feed_mut() = recovered.feed;
             recovered.view
@@ -464,7 +464,7 @@ impl Live {
         loop {
             match log.room(batch, self.checkpoints.covered()) {
                 Room::AfterTurn => {
-                    let oldest_needed = log.turn(self.options.stamps.stamp().random, next_seq);
+                    let oldest_needed = log.turn(next_seq);
                     self.feed_mut().trim(oldest_needed);
                 }
                 Room::Blocked => {
@@ -508,7 +508,7 @@ struct Recovered {
 
 impl Recovered {
     /// Replays the log over the tables, if they say that there is one.
-    fn from(storage: &dyn Storage, disk: &Disk, options: &Options) -> Result<Self, StoreError> {
+    fn from(storage: &dyn Storage, disk: &Disk) -> Result<Self, StoreError> {
         let mut view = View::of(disk.snapshot()?);
         let mut feed = Feed::open(&view.base)?;
         let Some(mark) = disk.log_mark()? else {
@@ -518,8 +518,7 @@ impl Recovered {
         let file = storage.open_log(false)?.ok_or_else(|| {
             StoreError::damaged("its log, which holds what is not in it yet, is missing")
         })?;
-        let salt = options.stamps.stamp().random;
-        let log = Log::recover(file, mark, salt, |revision, bytes| {
+        let log = Log::recover(file, mark, |revision, bytes| {
             let (mut effects, state) = codec::decode_batch(bytes)?;
             feed.add(std::mem::take(&mut effects.changes), state.seq);
             let recent = &mut view.recent;
