@@ -217,8 +217,8 @@ mod tests {
                 let domain = format!("d{n}.example").parse().unwrap();
                 let request = NewConnection::new(domain, profile.parse().unwrap());
                 let stamp = Stamp { now_ms: 1_750_000_000_000, random: n };
-                let create = Create { request, idempotency: None, ensure: false, stamp };
-                batch.apply(Op::Create(Box::new(create))).unwrap();
+                let create = Create { request, idempotency: None, ensure: false };
+                batch.apply(Op::Create(Box::new(create), stamp)).unwrap();
             }
         }
         batch.apply(Op::RestoreProfile("none".parse().unwrap())).unwrap();

@@ -4,12 +4,12 @@
 //! while others read and write. It starts with the first write and is not needed: where there is none, or where it
 //! cannot keep up, the leader does its work.
 
-use crate::StoreError;
 use crate::disk::Disk;
 use crate::live::{Journal, Live, Published, lock};
 use crate::overlay::Overlay;
-use crate::rows::{Edited, Effects, Recent};
+use crate::rows::{Edited, Effects, Recent, Visit};
 use crate::tables::Table;
+use crate::{CheckpointMode, StoreError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -224,7 +224,8 @@ impl Live {
             return;
         }
         let Published::Open(view) = self.published() else { return };
-        if view.recent.frozen.is_none() {
+        let is_time = self.options.checkpoint_mode != CheckpointMode::OnDemand;
+        if view.recent.frozen.is_none() && is_time {
             drop(view);
             self.freeze();
             if has_thread {
@@ -234,6 +235,8 @@ impl Live {
             }
         } else if pending >= 2 * half && matches!(*lock(&self.journal), Journal::None) {
             // Where no log runs out of room, this is what bounds the memory.
+            drop(view);
+            self.freeze();
             self.write_down().ok();
         }
     }
@@ -242,7 +245,8 @@ impl Live {
     pub(crate) fn has_thread(&self) -> bool {
         let mut thread = lock(&self.checkpoints.thread);
         if matches!(*thread, Thread::NotStarted) {
-            let live = self.this.upgrade().filter(|_| self.options.background_checkpoints);
+            let is_wanted = self.options.checkpoint_mode == CheckpointMode::Background;
+            let live = self.this.upgrade().filter(|_| is_wanted);
             let started = live.and_then(|live| {
                 let builder = std::thread::Builder::new().name("connectory-checkpoints".into());
                 builder.spawn(move || run(&live)).ok()
@@ -260,11 +264,7 @@ struct Last<'a> {
 }
 
 impl Edited for Last<'_> {
-    fn each(
-        &self,
-        table: Table,
-        visit: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    fn each(&self, table: Table, visit: &mut Visit<'_>) -> Result<(), StoreError> {
         match table {
             Table::Changes => self.changes.each(table, visit),
             _ => self.overlay.each(table, visit),

@@ -13,8 +13,8 @@ use crate::request::{Fingerprint, Idempotency};
 use crate::rows::Effects;
 use crate::tables::Table;
 use crate::{
-    AllowedDomains, ChangeKind, ConnectionId, Credential, Error, Flow, HealthCheckInterval, Json,
-    ProxyName, Reauth, Refusal, Status, StoreError, Timestamp,
+    AllowedDomains, ChangeKind, ConnectionId, Credential, Domain, Error, Flow, HealthCheckInterval,
+    Json, ProxyName, Reauth, Refusal, Status, StoreError, Timestamp,
 };
 use bincode::{BorrowDecode, Decode, Encode};
 
@@ -154,7 +154,7 @@ pub(crate) fn decode_record(id: ConnectionId, bytes: &[u8]) -> Result<Record, St
     let mut connection = Connection {
         id,
         profile_name: parse(stored.profile_name)?,
-        domain: parse(stored.domain)?,
+        domain: Domain::stored(stored.domain).ok_or_else(|| damaged("a domain"))?,
         status: Status::NeedsAuth,
         reauth: Reauth::fresh(),
         last_auth_check_at: None,

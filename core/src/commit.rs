@@ -5,9 +5,14 @@
 //! waits on purpose: whatever arrives during one commit is the next batch. There is no thread to start or stop,
 //! and where there is only one thread a caller always leads and never waits.
 
+#[cfg(all(test, shuttle))]
+mod schedules;
+mod sync;
+
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::PoisonError;
+use std::time::Duration;
+use sync::{Arc, Condvar, Instant, Mutex, MutexGuard};
 
 /// A batch has at most this many operations, beyond its leader's own.
 const BATCH_OPS: usize = 512;

@@ -15,6 +15,7 @@ use redb::{
 };
 use std::fmt;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 type Bytes = &'static [u8];
 
@@ -27,6 +28,10 @@ const META_LOG: &str = "log";
 /// The state before, while a dump is being loaded: half a dump is never taken for a store.
 const META_LOADING: &str = "loading";
 
+/// A store gives back space when it is closed if the rows put into it make up such a part of it, in percent: giving
+/// it back takes as long as the store is large.
+const COMPACT_PERCENT: u64 = 10;
+
 fn definition(table: Table) -> TableDefinition<'static, Bytes, Bytes> {
     TableDefinition::new(table.name())
 }
@@ -35,10 +40,12 @@ fn definition(table: Table) -> TableDefinition<'static, Bytes, Bytes> {
 pub(crate) struct Disk {
     database: Opened,
     commit_mode: CommitMode,
+    /// Bytes of keys and values that were put.
+    put_bytes: AtomicU64,
 }
 
 enum Opened {
-    Writable(Database),
+    Writable(Database, Withheld),
     ReadOnly(ReadOnlyDatabase),
 }
 
@@ -49,6 +56,10 @@ impl fmt::Debug for Disk {
 }
 
 impl Disk {
+    fn new(database: Opened, storage: &dyn Storage) -> Self {
+        Self { database, commit_mode: storage.commit_mode(), put_bytes: AtomicU64::new(0) }
+    }
+
     /// Opens the tables in `storage`, making them where it is empty.
     pub(crate) fn open(storage: &dyn Storage, cache_bytes: usize) -> Result<Self, StoreError> {
         let backend = Withheld::new(storage.open()?)?;
@@ -61,8 +72,7 @@ impl Disk {
             .set_cache_size(cache_bytes)
             .create_with_backend(backend.clone())
             .map_err(open_error)?;
-        let disk =
-            Self { database: Opened::Writable(database), commit_mode: storage.commit_mode() };
+        let disk = Self::new(Opened::Writable(database, backend.clone()), storage);
         if is_new || disk.has_no_tables()? {
             backend.release()?;
             disk.make_tables()?;
@@ -85,8 +95,7 @@ impl Disk {
             .set_cache_size(cache_bytes)
             .open_read_only_with_backend(Boxed(storage.open()?))
             .map_err(open_error)?;
-        let disk =
-            Self { database: Opened::ReadOnly(database), commit_mode: storage.commit_mode() };
+        let disk = Self::new(Opened::ReadOnly(database), storage);
         disk.check_format()?;
         if disk.is_loading()? || disk.log_mark()?.is_some() {
             return Err(not_closed());
@@ -96,7 +105,7 @@ impl Disk {
 
     fn begin_read(&self) -> Result<redb::ReadTransaction, StoreError> {
         match &self.database {
-            Opened::Writable(database) => database.begin_read(),
+            Opened::Writable(database, _) => database.begin_read(),
             Opened::ReadOnly(database) => database.begin_read(),
         }
         .map_err(transaction_error)
@@ -105,7 +114,7 @@ impl Disk {
     fn begin_write(&self) -> Result<WriteTransaction, StoreError> {
         match &self.database {
             // There is one writer, so this never has to wait; waiting would be for ever on one thread.
-            Opened::Writable(database) => {
+            Opened::Writable(database, _) => {
                 let mut transaction = database.try_begin_write().map_err(transaction_error)?;
                 transaction.set_quick_repair(self.commit_mode == CommitMode::QuickRepair);
                 Ok(transaction)
@@ -174,15 +183,38 @@ impl Disk {
 
     /// Puts rows into the tables, durably: all of them or, where this fails, perhaps all and perhaps none.
     pub(crate) fn commit(&self, rows: &dyn Edited, state: &State) -> Result<(), StoreError> {
-        self.transact(|transaction| put(transaction, rows, state))
+        self.transact(|transaction| self.put(transaction, rows, state))
     }
 
     /// The same, and from then on no log is needed.
     pub(crate) fn commit_last(&self, rows: &dyn Edited, state: &State) -> Result<(), StoreError> {
         self.transact(|transaction| {
-            put(transaction, rows, state)?;
+            self.put(transaction, rows, state)?;
             set_meta(transaction, META_LOG, None)
         })
+    }
+
+    fn put(
+        &self,
+        transaction: &WriteTransaction,
+        rows: &dyn Edited,
+        state: &State,
+    ) -> Result<(), StoreError> {
+        let mut bytes = 0;
+        for name in Table::ALL {
+            let mut table = transaction.open_table(definition(name)).map_err(table_error)?;
+            rows.each(name, &mut |key, value| {
+                bytes += key.len() + value.map_or(0, <[u8]>::len);
+                match value {
+                    Some(value) => table.insert(key, value),
+                    None => table.remove(key),
+                }
+                .map(drop)
+                .map_err(storage_error)
+            })?;
+        }
+        self.put_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        set_meta(transaction, META_STATE, Some(&codec::encode_state(state)?))
     }
 
     /// Which log holds what is not in the tables yet, if there may be such.
@@ -260,7 +292,7 @@ impl Disk {
                     }
                 }
             }
-            put(transaction, changes, &view.recent.state)
+            self.put(transaction, changes, &view.recent.state)
         })?;
         progress(rows);
         Ok(())
@@ -270,7 +302,7 @@ impl Disk {
     /// only, or a snapshot of them is still in use.
     pub(crate) fn check_pages(&mut self) -> Result<Option<bool>, StoreError> {
         match &mut self.database {
-            Opened::Writable(database) => match database.check_integrity() {
+            Opened::Writable(database, _) => match database.check_integrity() {
                 Err(DatabaseError::TransactionInProgress) => Ok(None),
                 checked => checked.map(Some).map_err(open_error),
             },
@@ -282,13 +314,27 @@ impl Disk {
         matches!(self.database, Opened::ReadOnly(_))
     }
 
-    /// Closes the tables cleanly and lets go of the storage.
-    pub(crate) fn close(self) -> Result<(), StoreError> {
+    /// Closes the tables cleanly and lets go of the storage. Space that a long life left free is given back first.
+    pub(crate) fn close(mut self) -> Result<(), StoreError> {
+        let put_bytes = *self.put_bytes.get_mut();
         match self.database {
-            Opened::Writable(database) => database.close(),
+            Opened::Writable(mut database, backend) => {
+                if put_bytes >= backend.len()? / 100 * COMPACT_PERCENT {
+                    compact(&mut database)?;
+                }
+                database.close()
+            }
             Opened::ReadOnly(database) => database.close(),
         }
         .map_err(open_error)
+    }
+}
+
+/// Gives free pages back to the file system. Readers that are left prevent that, and it can wait.
+fn compact(database: &mut Database) -> Result<(), StoreError> {
+    match database.compact() {
+        Err(redb::CompactionError::Storage(error)) => Err(storage_error(error)),
+        _ => Ok(()),
     }
 }
 
@@ -300,21 +346,6 @@ fn is_blank(backend: &dyn StorageBackend) -> Result<bool, StoreError> {
         backend.read(0, head)?;
     }
     Ok(head == [0; 9])
-}
-
-fn put(transaction: &WriteTransaction, rows: &dyn Edited, state: &State) -> Result<(), StoreError> {
-    for name in Table::ALL {
-        let mut table = transaction.open_table(definition(name)).map_err(table_error)?;
-        rows.each(name, &mut |key, value| {
-            match value {
-                Some(value) => table.insert(key, value),
-                None => table.remove(key),
-            }
-            .map(drop)
-            .map_err(storage_error)
-        })?;
-    }
-    set_meta(transaction, META_STATE, Some(&codec::encode_state(state)?))
 }
 
 fn set_meta(

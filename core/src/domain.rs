@@ -139,6 +139,21 @@ fn normalise_pattern(input: &str) -> Result<Box<str>, Problem> {
     Ok(format!("*.{parent}").into())
 }
 
+impl Domain {
+    /// The domain that a store wrote as `text`: of its form nothing is checked again but that it is one.
+    pub(crate) fn stored(text: &str) -> Option<Self> {
+        let is_name = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        let mut before = b'.';
+        for byte in text.bytes() {
+            if !is_name(byte) && (byte != b'.' || before == b'.') {
+                return None;
+            }
+            before = byte;
+        }
+        (before != b'.' && text.len() <= 253).then(|| Self(text.into()))
+    }
+}
+
 /// Why a text is not a host name, as a phrase about it.
 type Fault = String;
 

@@ -8,7 +8,7 @@ use crate::codec::{self, Record};
 use crate::connection::{Conflict, Connection};
 use crate::domain_rows;
 use crate::id::LastId;
-use crate::profile_rows;
+use crate::profile_rows::{self, Place};
 use crate::query;
 use crate::request::Idempotency;
 use crate::rows::{Effects, Rows, View};
@@ -41,13 +41,12 @@ pub(crate) struct Create {
     pub(crate) idempotency: Option<Idempotency>,
     /// Whether to answer with the connection that is there, instead of a conflict.
     pub(crate) ensure: bool,
-    pub(crate) stamp: Stamp,
 }
 
 /// An operation that may write.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
-    Create(Box<Create>),
+    Create(Box<Create>, Stamp),
     Update(ConnectionId, Box<Patch>),
     Record(ConnectionId, Box<Observation>),
     Delete(ConnectionId),
@@ -67,7 +66,7 @@ impl Op {
         const FIXED: usize = 256;
         let text = |text: Option<&str>| text.map_or(0, str::len);
         let of_settings = match self {
-            Self::Create(create) => {
+            Self::Create(create, _) => {
                 let request = &create.request;
                 let key = create.idempotency.as_ref().map(|kept| kept.key.as_str());
                 text(request.login_url.as_ref().map(AsRef::as_ref))
@@ -101,15 +100,21 @@ pub(crate) enum Answer {
 pub(crate) enum Settled {
     /// The pair is taken, and this is the answer.
     Answered(Creation),
-    /// The pair is free, and the request may have it, through this proxy.
-    Free(Option<ProxyId>),
+    /// The pair is free, and the request may have it.
+    Free {
+        /// The proxy that it names.
+        proxy_id: Option<ProxyId>,
+        /// The row of the profile, if that is there.
+        profile_row: Option<Vec<u8>>,
+    },
 }
 
 /// Settles a create as far as reading can: replay, then plan floor and references, then conflict.
 pub(crate) fn settle(rows: Rows<'_>, limits: &Limits, create: &Create) -> Result<Settled, Error> {
     let request = &create.request;
-    let holder = query::pair(rows, &request.profile_name, &request.domain)?;
-    if let (Some(id), Some(sent)) = (holder, &create.idempotency) {
+    let place = profile_rows::place(rows, &request.profile_name, &request.domain)?;
+    if let (Place::Taken(id), Some(sent)) = (&place, &create.idempotency) {
+        let id = *id;
         let record = query::record(rows, id)?;
         if let Some(kept) = record.idempotency.filter(|kept| kept.key == sent.key) {
             return if kept.fingerprint == sent.fingerprint {
@@ -133,12 +138,14 @@ pub(crate) fn settle(rows: Rows<'_>, limits: &Limits, create: &Create) -> Result
     if !violations.is_empty() {
         return Err(Refusal::Invalid(violations).into());
     }
-    Ok(match holder {
-        None => Settled::Free(proxy_id),
-        Some(id) if create.ensure => {
+    Ok(match place {
+        Place::Free(profile_row) => Settled::Free { proxy_id, profile_row },
+        Place::Taken(id) if create.ensure => {
             Settled::Answered(Creation::Existing(query::record(rows, id)?.connection))
         }
-        Some(existing_id) => Settled::Answered(Creation::Conflict(Conflict { existing_id })),
+        Place::Taken(existing_id) => {
+            Settled::Answered(Creation::Conflict(Conflict { existing_id }))
+        }
     })
 }
 
@@ -196,8 +203,8 @@ impl<'a> Batch<'a> {
     /// Applies one operation, seeing all before it.
     pub(crate) fn apply(&mut self, op: Op) -> Result<Answer, Error> {
         match op {
-            Op::Create(create) => {
-                self.create(*create).map(|creation| Answer::Creation(Box::new(creation)))
+            Op::Create(create, stamp) => {
+                self.create(*create, stamp).map(|creation| Answer::Creation(Box::new(creation)))
             }
             Op::Update(id, patch) => self.update(id, &patch).map(Answer::from),
             Op::Record(id, seen) => {
@@ -225,10 +232,10 @@ impl<'a> Batch<'a> {
         Rows::with(self.view, &self.effects)
     }
 
-    fn create(&mut self, create: Create) -> Result<Creation, Error> {
-        let proxy_id = match settle(self.rows(), self.limits, &create)? {
+    fn create(&mut self, create: Create, stamp: Stamp) -> Result<Creation, Error> {
+        let (proxy_id, profile_row) = match settle(self.rows(), self.limits, &create)? {
             Settled::Answered(creation) => return Ok(creation),
-            Settled::Free(proxy_id) => proxy_id,
+            Settled::Free { proxy_id, profile_row } => (proxy_id, profile_row),
         };
         if let Some(cap) = self.limits.cap.filter(|&cap| self.state.connections >= cap) {
             return Err(Refusal::OverCap(cap).into());
@@ -236,24 +243,24 @@ impl<'a> Batch<'a> {
         let NewConnection { domain, profile_name, settings } = create.request;
         let mut last_id = self.state.last_id;
         let id = last_id
-            .next(create.stamp, &profile_name)
+            .next(stamp, &profile_name)
             .ok_or_else(|| StoreError::Internal("there is no greater ID".into()))?;
         let interval =
             settings.health_check_interval.unwrap_or_else(|| self.limits.plan.default_interval());
         let pair = (profile_name, domain);
         let connection = Connection::fresh(id, pair, settings, proxy_id, interval);
         let record = Record { connection, idempotency: create.idempotency };
-        self.insert(&record)?;
+        self.insert(&record, profile_row.as_deref())?;
         self.state.last_id = last_id;
         Ok(Creation::Created(record.connection))
     }
 
-    /// Puts a new connection into every table. The pair must be free.
-    fn insert(&mut self, record: &Record) -> Result<(), Error> {
+    /// Puts a new connection into every table. The pair must be free; `profile_row` is as it stands.
+    fn insert(&mut self, record: &Record, profile_row: Option<&[u8]>) -> Result<(), Error> {
         let connection = &record.connection;
         let (id, profile, domain) = (connection.id, &connection.profile_name, &connection.domain);
         let bytes = codec::encode_record(record)?;
-        let (of_profile, is_new) = profile_rows::add(self.rows(), profile, domain, id)?;
+        let of_profile = profile_rows::add(profile_row, profile, domain, id)?;
         let (of_domain, last_domain) =
             domain_rows::add(self.rows(), self.state.last_domain, domain, id)?;
         let proxy_row = self.proxy_row(connection.proxy_id.as_ref(), 1)?;
@@ -264,7 +271,7 @@ impl<'a> Batch<'a> {
         self.change(ChangeKind::Created, id, &bytes);
         self.effects.put(Table::Connections, id.to_bytes().to_vec(), bytes);
         self.state.connections += 1;
-        self.state.profiles += u64::from(is_new);
+        self.state.profiles += u64::from(profile_row.is_none());
         self.state.last_domain = last_domain;
         Ok(())
     }
@@ -406,15 +413,16 @@ impl<'a> Batch<'a> {
         if query::record_bytes(self.rows(), connection.id, |_| ())?.is_some() {
             return problem("id", "is there twice");
         }
-        if query::pair(self.rows(), &connection.profile_name, &connection.domain)?.is_some() {
+        let (profile, domain) = (&connection.profile_name, &connection.domain);
+        let Place::Free(profile_row) = profile_rows::place(self.rows(), profile, domain)? else {
             return problem("domain", "is there twice for this profile");
-        }
+        };
         if let Some(proxy_id) = &connection.proxy_id
             && query::proxy(self.rows(), proxy_id)?.is_none()
         {
             return problem("proxy", "is not among the proxies before it");
         }
-        self.insert(record)?;
+        self.insert(record, profile_row.as_deref())?;
         self.state.last_id.raise_to(connection.id);
         Ok(Answer::Done)
     }

@@ -141,7 +141,8 @@ pub struct Stamp {
 
 /// A source of [`Stamp`]s. Any `Fn() -> Stamp` is one.
 pub trait Stamps: Send + Sync {
-    /// Takes the next stamp. Called once for every create, on the caller's thread.
+    /// Takes the next stamp. Called on the caller's thread, once for every create whose pair is free, and for what
+    /// must not be guessed in the log.
     fn stamp(&self) -> Stamp;
 }
 

@@ -27,8 +27,8 @@
 //! # Arguments, not assumptions
 //!
 //! Storage ([`Storage`]), time and randomness ([`Stamps`]) and what a project may do ([`Limits`]) are given to the store
-//! when it is opened. Nothing here starts a thread, and nothing but [`FileStorage`] and [`SystemStamps`] asks the
-//! system for anything.
+//! when it is opened. Nothing but [`FileStorage`] and [`SystemStamps`] asks the system for anything, and the one thread,
+//! which moves rows into the tables, can be done without ([`CheckpointMode`]).
 
 #![cfg_attr(
     not(test),
@@ -110,7 +110,7 @@ pub use observation::{
     DiscoveredField, FieldType, Flow, FlowStatus, FlowStep, FlowText, FlowType, MfaOption, MfaType,
     Observation, Reauth, Shown, SignInOption, SsoButton, Status,
 };
-pub use options::{CreateOptions, Options};
+pub use options::{CheckpointMode, CreateOptions, Options};
 pub use page::{Cursor, ListQuery, Page, PageLimit, PageQuery};
 pub use plan::{HealthCheckInterval, Limits, Plan};
 pub use profile::{Profile, ProfileName};

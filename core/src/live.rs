@@ -8,14 +8,11 @@ use crate::checkpoint::Checkpoints;
 use crate::codec;
 use crate::commit::{Full, Queue, Weight};
 use crate::disk::{Disk, Snapshot};
-use crate::engine::{Answer, Batch, Create, Op, State};
+use crate::engine::{Answer, Batch, Op, State};
 use crate::feed::Feed;
 use crate::log::{Log, LogMark, Room};
-use crate::request::Idempotency;
 use crate::rows::{Effects, Recent, Rows, View};
-use crate::{
-    Connection, CreateOptions, Creation, Error, NewConnection, Options, Storage, StoreError,
-};
+use crate::{Connection, Creation, Error, Options, Stamp, Storage, StoreError};
 use std::sync::{
     Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
 };
@@ -161,14 +158,8 @@ impl Live {
             .is_ok_and(|(last, _)| *last > seq)
     }
 
-    pub(crate) fn stamped(&self, request: NewConnection, options: CreateOptions) -> Create {
-        let fingerprint = options.idempotency_key.is_some().then(|| request.fingerprint());
-        let idempotency = options
-            .idempotency_key
-            .zip(fingerprint)
-            .map(|(key, fingerprint)| Idempotency { key, fingerprint });
-        let stamp = self.options.stamps.stamp();
-        Create { request, idempotency, ensure: options.ensure, stamp }
+    pub(crate) fn stamp(&self) -> Stamp {
+        self.options.stamps.stamp()
     }
 
     pub(crate) fn published(&self) -> Published {
@@ -445,10 +436,8 @@ impl Live {
             *journal = Journal::None;
             return Ok(());
         };
-        let stamps = &self.options.stamps;
-        let mark =
-            LogMark { id: stamps.stamp().random, segment_bytes: self.options.segment_bytes() };
-        let log = Log::begin(file, mark, stamps.stamp().random)?;
+        let mark = LogMark { id: self.stamp().random, segment_bytes: self.options.segment_bytes() };
+        let log = Log::begin(file, mark, self.stamp().random)?;
         // The log stands before the tables say that it is needed, and the tables say so before it is.
         let marked = match &*lock(&self.disk) {
             Some(disk) => disk.set_log_mark(Some(mark)),

@@ -1,8 +1,8 @@
 //! Fills an empty store from the lines of a dump: all of them, or none.
 
-use crate::disk::Disk;
+use crate::disk::{Disk, Snapshot};
 use crate::dump;
-use crate::engine::{Batch, Op};
+use crate::engine::{Batch, Op, State};
 use crate::live::{BULK_BYTES, BULK_ROWS, Live, Published, lock};
 use crate::rows::View;
 use crate::{Error, Problem, Refusal, StoreError, Used};
@@ -25,21 +25,10 @@ pub(crate) fn load(
         if (state.connections, state.profiles, state.proxies) != (0, 0, 0) {
             return Err(Refusal::InUse(Used::Store).into());
         }
-        let (loaded, settled) = {
-            let disk = lock(&live.disk);
-            let open = disk.as_ref().ok_or(StoreError::Closed)?;
-            match open.set_loading(Some(&state)) {
-                Err(error) => (Err(error.clone().into()), Err(error)),
-                Ok(()) => {
-                    let loaded = load_lines(live, open, lines);
-                    let settled = match &loaded {
-                        Ok(_) => open.set_loading(None),
-                        Err(_) => open.undo_loading(),
-                    };
-                    (loaded, settled.and_then(|()| open.snapshot()))
-                }
-            }
-        };
+        let disk = lock(&live.disk);
+        let open = disk.as_ref().ok_or(StoreError::Closed)?;
+        let (loaded, settled) = load_into(open, live, &state, lines);
+        drop(disk);
         match settled {
             Ok(base) => {
                 live.feed_mut().begin_after(base.state.seq);
@@ -60,6 +49,24 @@ pub(crate) fn load(
             }
         }
     })?
+}
+
+/// Loads under a mark; what came of it, and the tables once it is settled.
+fn load_into(
+    disk: &Disk,
+    live: &Live,
+    before: &State,
+    lines: impl Iterator<Item = Result<String, Error>>,
+) -> (Result<u64, Error>, Result<Snapshot, StoreError>) {
+    if let Err(error) = disk.set_loading(Some(before)) {
+        return (Err(error.clone().into()), Err(error));
+    }
+    let loaded = load_lines(live, disk, lines);
+    let settled = match &loaded {
+        Ok(_) => disk.set_loading(None),
+        Err(_) => disk.undo_loading(),
+    };
+    (loaded, settled.and_then(|()| disk.snapshot()))
 }
 
 fn load_lines(

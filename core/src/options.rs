@@ -1,7 +1,9 @@
 //! [`Options`], how a store is opened, and [`CreateOptions`], how a create treats what was there before.
 
 use crate::commit::Bounds;
-use crate::{IdempotencyKey, Limits, Plan, Stamps};
+use crate::engine::Create;
+use crate::request::Idempotency;
+use crate::{IdempotencyKey, Limits, NewConnection, Plan, Stamps};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,7 @@ pub struct Options {
     pub(crate) cache_bytes: usize,
     pub(crate) queue: Bounds,
     log_bytes: u64,
-    pub(crate) background_checkpoints: bool,
+    pub(crate) checkpoint_mode: CheckpointMode,
     pub(crate) stamps: Arc<dyn Stamps>,
 }
 
@@ -24,7 +26,7 @@ impl fmt::Debug for Options {
             .field("cache_bytes", &self.cache_bytes)
             .field("queue", &self.queue)
             .field("log_bytes", &self.log_bytes)
-            .field("background_checkpoints", &self.background_checkpoints)
+            .field("checkpoint_mode", &self.checkpoint_mode)
             .finish_non_exhaustive()
     }
 }
@@ -50,7 +52,7 @@ impl Options {
             cache_bytes: 32 << 20,
             queue: Bounds { jobs: 4096, wait: Duration::from_secs(5) },
             log_bytes: 16 << 20,
-            background_checkpoints: true,
+            checkpoint_mode: CheckpointMode::Background,
             stamps: Arc::new(stamps),
         }
     }
@@ -84,20 +86,19 @@ impl Options {
         self
     }
 
-    /// Sets how long the log may become, in bytes: 16 MiB unless set, at least 8 KiB. Half of a half of it is
-    /// written before rows move from memory into the tables; opening the store after a crash reads as much of it as
-    /// there is. A store that has a log already keeps that one's length.
+    /// Sets how long the log may become, in bytes: 16 MiB unless set, at least 8 KiB. The longer it is, the more rows
+    /// share a checkpoint; opening the store after a crash takes as long as it is, and memory holds what is in it
+    /// and not in the tables. A store that has a log already keeps that one's length.
     #[must_use]
     pub fn log_bytes(mut self, bytes: u64) -> Self {
         self.log_bytes = bytes;
         self
     }
 
-    /// Sets whether a thread moves rows from memory into the tables, as it does unless set: otherwise, and where there
-    /// are no threads, whoever writes does so now and then.
+    /// Sets who moves rows from memory into the tables, and when: a thread of the store's own unless set.
     #[must_use]
-    pub fn background_checkpoints(mut self, background: bool) -> Self {
-        self.background_checkpoints = background;
+    pub fn checkpoint_mode(mut self, mode: CheckpointMode) -> Self {
+        self.checkpoint_mode = mode;
         self
     }
 
@@ -108,6 +109,18 @@ impl Options {
     }
 }
 
+/// Who moves what was written from memory into the tables, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckpointMode {
+    /// A thread, whenever a quarter of the log was written and when nobody writes. It starts with the first write and
+    /// ends with the store. Where there are no threads this is the same as [`Inline`](Self::Inline).
+    Background,
+    /// Whoever writes, whenever a quarter of the log was written.
+    Inline,
+    /// The host, by [`Store::checkpoint`](crate::Store::checkpoint); and whoever writes, when the log is full.
+    OnDemand,
+}
+
 /// How a create treats a request that was sent before, and a pair that is taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CreateOptions {
@@ -115,4 +128,13 @@ pub struct CreateOptions {
     pub idempotency_key: Option<IdempotencyKey>,
     /// Whether to answer with the connection that holds the pair, instead of a conflict.
     pub ensure: bool,
+}
+
+impl CreateOptions {
+    /// A create of `request` under these options.
+    pub(crate) fn create(self, request: NewConnection) -> Create {
+        let idempotency =
+            self.idempotency_key.map(|key| Idempotency { key, fingerprint: request.fingerprint() });
+        Create { request, idempotency, ensure: self.ensure }
+    }
 }

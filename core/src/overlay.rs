@@ -4,7 +4,7 @@
 //! of later ones are there already and do not exist for it.
 
 use crate::StoreError;
-use crate::rows::{Edited, Effects, Order};
+use crate::rows::{Edited, Effects, Order, Visit};
 use crate::tables::{PerTable, Table};
 use crossbeam_skiplist::SkipMap;
 use crossbeam_skiplist::map::Entry;
@@ -153,11 +153,7 @@ impl Overlay {
 
 impl Edited for Overlay {
     /// The newest version of each.
-    fn each(
-        &self,
-        table: Table,
-        visit: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    fn each(&self, table: Table, visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let mut before: Option<Entry<'_, Version, Value>> = None;
         for entry in self.rows.of(table) {
             let is_older = before.is_some_and(|before| before.key().key == entry.key().key);

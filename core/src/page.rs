@@ -180,6 +180,13 @@ pub struct ListQuery {
 }
 
 impl ListQuery {
+    /// Whether nothing is filtered.
+    pub(crate) fn is_of_all(&self) -> bool {
+        self.profile_name.is_none()
+            && self.domain.is_none()
+            && self.query.as_deref().is_none_or(str::is_empty)
+    }
+
     /// Reads `profile_name`, `domain`, `query`, `limit` and `cursor`.
     ///
     /// # Errors

@@ -166,20 +166,45 @@ pub(crate) fn holder(
     }
 }
 
-/// What changes with a new connection, whose pair must be free, and whether the profile is new too.
-pub(crate) fn add(
+/// How a pair stands.
+pub(crate) enum Place {
+    /// This connection holds it.
+    Taken(ConnectionId),
+    /// It is free; this is the profile's row, if the profile is there.
+    Free(Option<Vec<u8>>),
+}
+
+/// How the pair stands, with what it takes to put a connection there.
+pub(crate) fn place(
     rows: Rows<'_>,
     name: &ProfileName,
     domain: &Domain,
-    id: ConnectionId,
-) -> Result<(RowChanges, bool), StoreError> {
-    let new = Entry { id, domain: domain.as_str() };
-    let changes =
-        rows.read(Table::Profiles, &tables::profile(name), |row| add_to(row, name, new))?;
-    match changes {
-        Some(changes) => Ok((changes, false)),
-        None => Ok((add_to(EMPTY, name, new)?, true)),
+) -> Result<Place, StoreError> {
+    let found = rows.read(Table::Profiles, &tables::profile(name), |row| {
+        let (holder, is_spilled) = match ProfileRow::read(row)? {
+            ProfileRow::Few(entries) => (entries.holder(domain.as_str())?, false),
+            ProfileRow::Spilled(_) => (None, true),
+        };
+        let place = holder.map_or_else(|| Place::Free(Some(row.to_vec())), Place::Taken);
+        Ok((place, is_spilled))
+    })?;
+    let (place, is_spilled) = found.unwrap_or((Place::Free(None), false));
+    if is_spilled {
+        let key = tables::pair(name, domain.as_str());
+        let holder = rows.read(Table::Profiles, &key, tables::trailing_id)?;
+        return Ok(holder.map_or(place, Place::Taken));
     }
+    Ok(place)
+}
+
+/// What changes with a new connection of a profile whose row this is.
+pub(crate) fn add(
+    row: Option<&[u8]>,
+    name: &ProfileName,
+    domain: &Domain,
+    id: ConnectionId,
+) -> Result<RowChanges, StoreError> {
+    add_to(row.unwrap_or(EMPTY), name, Entry { id, domain: domain.as_str() })
 }
 
 fn add_to(row: &[u8], name: &ProfileName, new: Entry<'_>) -> Result<RowChanges, StoreError> {
@@ -501,11 +526,15 @@ mod tests {
         /// Adds connection `n`; returns whether it was the first of the profile.
         fn add(&mut self, n: u8, domain: &Domain) -> bool {
             assert_eq!(holder(self.rows(), &self.name, domain).unwrap(), None);
-            let (changes, is_new) = add(self.rows(), &self.name, domain, id(n)).unwrap();
-            self.apply(changes);
+            let Place::Free(row) = place(self.rows(), &self.name, domain).unwrap() else {
+                panic!("nobody holds it")
+            };
+            self.apply(add(row.as_deref(), &self.name, domain, id(n)).unwrap());
+            let taken = place(self.rows(), &self.name, domain).unwrap();
+            assert!(matches!(taken, Place::Taken(holder) if holder == id(n)));
             assert_eq!(holder(self.rows(), &self.name, domain).unwrap(), Some(id(n)));
             assert!(lists(self.rows(), &self.name, id(n)).unwrap());
-            is_new
+            row.is_none()
         }
 
         fn remove(&mut self, n: u8) {

@@ -87,12 +87,43 @@ pub(crate) fn list(
     let limit = query.page.limit.items();
     // One more than asked for tells whether there is another page.
     let wanted = offset + limit + 1;
+    if query.is_of_all() {
+        return list_all(rows, before, offset, limit);
+    }
     let ids = matching_ids(rows, query, before, wanted)?;
     let mut items = Vec::with_capacity(limit);
     for &id in ids.iter().skip(offset).take(limit) {
         items.push(indexed(rows, id)?);
     }
     let last = items.last().filter(|_| ids.len() == wanted);
+    let next_cursor = last.map(|last| Cursor::after(List::Connections, &last.id));
+    Ok(Page { items, next_cursor })
+}
+
+/// A page of all connections: the records stand in the order of the list.
+fn list_all(
+    rows: Rows<'_>,
+    before: Option<ConnectionId>,
+    offset: usize,
+    limit: usize,
+) -> Result<Page<Connection>, Error> {
+    let end = before.map(ConnectionId::to_bytes);
+    let to = end.as_ref().map_or(Bound::Unbounded, |end| Bound::Excluded(end.as_slice()));
+    let mut scan = rows.scan(Table::Connections, Bound::Unbounded, to, Order::Falling)?;
+    for _ in 0..offset {
+        if scan.next(|_, _| Ok(()))?.is_none() {
+            break;
+        }
+    }
+    let mut items: Vec<Connection> = Vec::with_capacity(limit);
+    while items.len() < limit
+        && let Some(record) =
+            scan.next(|key, value| codec::decode_record(tables::trailing_id(key)?, value))?
+    {
+        items.push(record.connection);
+    }
+    let is_more = items.len() == limit && scan.next(|_, _| Ok(()))?.is_some();
+    let last = items.last().filter(|_| is_more);
     let next_cursor = last.map(|last| Cursor::after(List::Connections, &last.id));
     Ok(Page { items, next_cursor })
 }

@@ -56,22 +56,17 @@ impl Effects {
     }
 }
 
+/// Takes a row that was put, or removed (`None`).
+pub(crate) type Visit<'a> = dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), StoreError> + 'a;
+
 /// Whatever rows can be written down from.
 pub(crate) trait Edited {
     /// Calls `visit` with every row of `table` that was put or removed, in key order.
-    fn each(
-        &self,
-        table: Table,
-        visit: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError>;
+    fn each(&self, table: Table, visit: &mut Visit<'_>) -> Result<(), StoreError>;
 }
 
 impl Edited for Effects {
-    fn each(
-        &self,
-        table: Table,
-        visit: &mut dyn FnMut(&[u8], Option<&[u8]>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    fn each(&self, table: Table, visit: &mut Visit<'_>) -> Result<(), StoreError> {
         self.of(table).iter().try_for_each(|(key, value)| visit(key, value.as_deref()))
     }
 }

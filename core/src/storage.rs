@@ -51,15 +51,16 @@ pub trait Storage: Debug + Send + Sync {
 /// How a commit is made safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitMode {
-    /// Two syncs a commit, and an unclean end costs nothing at the next open. For storages whose sync can be
-    /// trusted: if it lies, the file can be lost.
+    /// Two phases, and an unclean end costs nothing at the next open. For storages whose syncs can be trusted. A
+    /// single one that lies does no harm, since each is done twice; if all do, the file can be lost.
     QuickRepair,
-    /// One sync a commit, and after an unclean end the next open reads the whole file. A sync that lies costs
-    /// the last commit at most.
+    /// One phase, and after an unclean end the next open reads and checks the whole file. For storages whose syncs
+    /// are only advice.
     OnePhase,
 }
 
-/// Bytes in memory, gone with the last clone.
+/// Bytes in memory, gone with the last clone. There is no log: what was written is in the bytes once the store is
+/// closed.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStorage {
     bytes: Arc<RwLock<Vec<u8>>>,

@@ -144,13 +144,13 @@ impl Store {
         request: NewConnection,
         options: CreateOptions,
     ) -> Result<Creation, Error> {
-        let create = self.live.stamped(request, options);
+        let create = options.create(request);
         let limits = &self.live.options.limits;
         // A pair that is taken is answered by readers alone.
         if let Settled::Answered(creation) = self.live.read(|rows| settle(rows, limits, &create))? {
             return Ok(creation);
         }
-        match self.live.write(Op::Create(Box::new(create)))? {
+        match self.live.write(Op::Create(Box::new(create), self.live.stamp()))? {
             Answer::Creation(creation) => Ok(*creation),
             _ => Err(mismatched()),
         }
@@ -176,7 +176,8 @@ impl Store {
         let mut creations = Vec::new();
         let mut bulk = Bulk::default();
         for (request, options) in requests {
-            let op = Op::Create(Box::new(self.live.stamped(request, options)));
+            let create = options.create(request);
+            let op = Op::Create(Box::new(create), self.live.stamp());
             if bulk.is_full_for(&op) {
                 creations.extend(self.live.create_bulk(std::mem::take(&mut bulk)));
             }

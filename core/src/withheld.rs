@@ -49,6 +49,11 @@ enum Act {
     Sync,
 }
 
+fn sync_twice(backend: &Boxed) -> io::Result<()> {
+    backend.sync_data()?;
+    backend.sync_data()
+}
+
 fn broken() -> io::Error {
     io::Error::other("opening the store failed half-way")
 }
@@ -76,7 +81,7 @@ impl Withheld {
             match act {
                 Act::SetLen(length) => self.inner.backend.set_len(length)?,
                 Act::Write(offset, data) => self.inner.backend.write(offset, &data)?,
-                Act::Sync => self.inner.backend.sync_data()?,
+                Act::Sync => sync_twice(&self.inner.backend)?,
             }
         }
         *state = State::Released;
@@ -190,7 +195,7 @@ impl StorageBackend for Withheld {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.act(|held| held.acts.push(Act::Sync), StorageBackend::sync_data)
+        self.act(|held| held.acts.push(Act::Sync), sync_twice)
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {

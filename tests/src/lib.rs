@@ -2,6 +2,7 @@
 
 pub mod cases;
 pub mod hooked;
+pub mod power;
 mod seed;
 
 pub use seed::seed;

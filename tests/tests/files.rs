@@ -1,7 +1,8 @@
 //! Files that are not what they should be: a typed error each, and not a byte of them changed.
 
 use connectory::{
-    CommitMode, FileStorage, MemoryStorage, NewConnection, Options, Store, StoreError,
+    CheckpointMode, CommitMode, FileStorage, MemoryStorage, NewConnection, Options, Store,
+    StoreError,
 };
 use connectory_tests::hooked::Hooked;
 use redb::{Database, TableDefinition};
@@ -276,7 +277,7 @@ fn a_crash_during_a_load_leaves_an_empty_store() {
 }
 
 fn options(log_bytes: u64) -> Options {
-    Options::new().log_bytes(log_bytes).background_checkpoints(false)
+    Options::new().log_bytes(log_bytes).checkpoint_mode(CheckpointMode::Inline)
 }
 
 /// The path of the log of the store at `path`.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// How long a command waits for a store that is in use: longer than a command beside it takes, and not long for a
 /// person.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The file of the project that `args` name.

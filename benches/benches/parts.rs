@@ -1,0 +1,198 @@
+//! Single parts of the engine, measured by Criterion: `cargo bench -p connectory-benches --features criterion`.
+//!
+//! Reports with plots are in `target/criterion/report`. A part has a function of its own, named in the list at the end;
+//! `-- NAME` runs those whose name has it in them.
+
+use connectory::{
+    ConnectionId, Creation, Domain, Json, ListQuery, NewConnection, ProfileName, Store,
+};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use std::hint::black_box;
+use std::path::Path;
+
+/// Connections in the store that is read, and written to in memory.
+const SIZE: usize = 100_000;
+/// Connections in a dump, and in what an unclean end leaves to be replayed.
+const LINES: usize = 10_000;
+
+const PLAIN: &str = r#"{"domain":"netflix.com","profile_name":"user-123"}"#;
+const FULL: &str = r#"{
+    "domain": "www.Bücher.example",
+    "profile_name": "user-123",
+    "login_url": "https://www.xn--bcher-kva.example/login?next=%2Fhome",
+    "credential": {"provider": "my-1p", "path": "Personal/Books"},
+    "allowed_domains": ["*.books.example", "login.example.org"],
+    "health_check_interval": 7200,
+    "record_session": true
+}"#;
+
+fn pair(n: usize) -> (ProfileName, Domain) {
+    let mut random = fastrand::Rng::with_seed(n as u64);
+    let profile = format!("user-{:012x}", random.u64(..1 << 48));
+    let domain = format!("site-{}.example.com", random.usize(..500));
+    (profile.parse().expect("a profile name"), domain.parse().expect("a domain"))
+}
+
+fn request(n: usize) -> NewConnection {
+    let (profile, domain) = pair(n);
+    NewConnection::new(domain, profile)
+}
+
+/// Creates the first connections, in batches.
+fn fill(store: &Store, size: usize) -> Vec<ConnectionId> {
+    let creations = store.create_many((0..size).map(request));
+    creations.into_iter().map(|creation| creation.expect("the store works").id()).collect()
+}
+
+fn in_memory(size: usize) -> (Store, Vec<ConnectionId>) {
+    let store = Store::in_memory().expect("memory");
+    let ids = fill(&store, size);
+    (store, ids)
+}
+
+/// From the body of a request to a request that is known to be right.
+fn parse(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("parse");
+    for (name, body) in [("plain", PLAIN), ("full", FULL)] {
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let json = Json::parse(black_box(body.as_bytes())).expect("JSON");
+                NewConnection::from_json(&json).expect("a request")
+            });
+        });
+    }
+    group.finish();
+    criterion.bench_function("parse/domain", |bencher| {
+        bencher.iter(|| black_box("www.netflix.com").parse::<Domain>().expect("a domain"));
+    });
+}
+
+/// A create whose pair is free, without a disk.
+fn create(criterion: &mut Criterion) {
+    let (store, _) = in_memory(SIZE);
+    let mut fresh = SIZE..;
+    criterion.bench_function("create/in memory", |bencher| {
+        bencher.iter_batched(
+            || request(fresh.next().expect("a number")),
+            |request| match store.create(request).expect("the store works") {
+                Creation::Created(connection) => connection,
+                other => panic!("it is new, but: {other:?}"),
+            },
+            BatchSize::SmallInput,
+        );
+    });
+}
+
+/// What to list, of the pair that was picked.
+type Query = fn((ProfileName, Domain)) -> ListQuery;
+
+/// Reads, conflicts among them.
+fn read(criterion: &mut Criterion) {
+    let (store, ids) = in_memory(SIZE);
+    let mut random = fastrand::Rng::with_seed(7);
+    criterion.bench_function("conflict", |bencher| {
+        bencher.iter_batched(
+            || request(random.usize(..SIZE)),
+            |request| match store.create(request).expect("the store works") {
+                Creation::Conflict(conflict) => conflict,
+                other => panic!("it is taken, but: {other:?}"),
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    criterion.bench_function("get", |bencher| {
+        bencher.iter_batched(
+            || ids[random.usize(..SIZE)],
+            |id| store.get(id).expect("the store works").expect("it is there"),
+            BatchSize::SmallInput,
+        );
+    });
+    let lists: [(&str, Query); 4] = [
+        ("list/all", |_| ListQuery::default()),
+        ("list/by domain", |(_, domain)| ListQuery {
+            domain: Some(domain),
+            ..ListQuery::default()
+        }),
+        ("list/by profile", |(profile, _)| ListQuery {
+            profile_name: Some(profile),
+            ..ListQuery::default()
+        }),
+        ("list/by prefix", |(profile, _)| ListQuery {
+            query: Some(profile.as_str()[..8].into()),
+            ..ListQuery::default()
+        }),
+    ];
+    for (name, query) in lists {
+        criterion.bench_function(name, |bencher| {
+            bencher.iter_batched(
+                || query(pair(random.usize(..SIZE))),
+                |query| store.list(&query).expect("the store works"),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+}
+
+/// Records decoded and written as JSON Lines; lines read, checked and put into tables.
+fn dump(criterion: &mut Criterion) {
+    let (store, _) = in_memory(LINES);
+    let lines: Vec<String> = store.dump().and_then(Iterator::collect).expect("a dump");
+    let mut group = criterion.benchmark_group("dump");
+    group.sample_size(20).throughput(Throughput::Elements(lines.len() as u64));
+    group.bench_function("out", |bencher| {
+        bencher.iter(|| {
+            store.dump().expect("a dump").map(|line| line.expect("a line").len()).sum::<usize>()
+        });
+    });
+    group.bench_function("in", |bencher| {
+        bencher.iter_batched(
+            || (Store::in_memory().expect("memory"), lines.clone()),
+            |(store, lines)| {
+                store.load(lines.into_iter().map(Ok)).expect("a dump");
+                store
+            },
+            BatchSize::PerIteration,
+        );
+    });
+}
+
+/// From opening what an unclean end left behind to the first answer. All files of the store are copied, so whatever
+/// is kept beside the tables is replayed.
+fn replay(criterion: &mut Criterion) {
+    let left = tempfile::tempdir().expect("a directory");
+    let store = Store::open(left.path().join("replay.connectory")).expect("a store");
+    for creation in store.create_many((0..LINES).map(request)) {
+        assert!(matches!(creation, Ok(Creation::Created(_))));
+    }
+    let mut group = criterion.benchmark_group("replay");
+    group.sample_size(20);
+    group.bench_function("open and find", |bencher| {
+        bencher.iter_batched(
+            || {
+                let copy = tempfile::tempdir().expect("a directory");
+                copy_files(left.path(), copy.path());
+                copy
+            },
+            |copy| {
+                let store = Store::open(copy.path().join("replay.connectory")).expect("a store");
+                let (profile, domain) = pair(LINES - 1);
+                let found = store.find(&profile, &domain).expect("the store works");
+                assert!(found.is_some(), "what was acknowledged is there");
+                // Closing and removing are not what is measured.
+                (store, copy)
+            },
+            BatchSize::PerIteration,
+        );
+    });
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        std::fs::copy(entry.path(), to.join(entry.file_name())).expect("a copy");
+    }
+}
+
+criterion_group!(parts, parse, create, read, dump, replay);
+criterion_main!(parts);
