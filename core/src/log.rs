@@ -435,7 +435,7 @@ mod tests {
     /// What the batch of this revision is here.
     fn batch(revision: u64) -> Vec<u8> {
         let length = 20 + usize::try_from(revision * 37 % 90).unwrap();
-        (0..length).map(|n| (n as u64 * 7 + revision) as u8).collect()
+        (0..length).map(|n| (n as u64 * 7 + revision).to_le_bytes()[0]).collect()
     }
 
     fn batches(revisions: std::ops::RangeInclusive<u64>) -> Batches {
