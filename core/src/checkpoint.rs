@@ -176,9 +176,7 @@ impl Live {
 
     /// Writes down everything. Only for whoever has the lead.
     pub(crate) fn drain(&self) -> Result<(), StoreError> {
-        self.reopened()?;
-        self.write_down()?;
-        if !self.reopened()?.recent.is_written_down() {
+        while !self.reopened()?.recent.is_written_down() {
             self.freeze();
             self.write_down()?;
         }

@@ -13,6 +13,7 @@ use crate::feed::Feed;
 use crate::log::{Log, LogMark, Room};
 use crate::rows::{Effects, Recent, Rows, View};
 use crate::{Connection, Creation, Error, Options, Stamp, Storage, StoreError};
+use arc_swap::ArcSwap;
 use std::sync::{
     Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
 };
@@ -37,7 +38,9 @@ pub(crate) struct Live {
     /// Whoever moves rows into the tables locks this; after the journal, if it needs both.
     pub(crate) disk: Mutex<Option<Disk>>,
     pub(crate) checkpoints: Checkpoints,
-    published: RwLock<Published>,
+    published: ArcSwap<Published>,
+    /// Held by whoever makes the next of what is published from the last.
+    publishing: Mutex<()>,
     feed: RwLock<Feed>,
     /// The number of the last change published, for those who wait for the next.
     last_seq: Mutex<u64>,
@@ -121,7 +124,8 @@ impl Live {
             options,
             last_seq: Mutex::new(seq),
             seq_rose: Condvar::new(),
-            published: RwLock::new(Published::Open(Arc::new(recovered.view))),
+            published: ArcSwap::from_pointee(Published::Open(Arc::new(recovered.view))),
+            publishing: Mutex::new(()),
             feed: RwLock::new(recovered.feed),
             journal: Mutex::new(recovered.journal),
             disk: Mutex::new(Some(disk)),
@@ -163,7 +167,7 @@ impl Live {
     }
 
     pub(crate) fn published(&self) -> Published {
-        self.published.read().unwrap_or_else(PoisonError::into_inner).clone()
+        Published::clone(&self.published.load())
     }
 
     pub(crate) fn feed(&self) -> RwLockReadGuard<'_, Feed> {
@@ -225,16 +229,16 @@ impl Live {
     }
 
     fn replace(&self, next: impl FnOnce(&Published) -> Published) {
-        let mut published = self.published.write().unwrap_or_else(PoisonError::into_inner);
-        let next = next(&published);
+        let publishing = lock(&self.publishing);
+        let next = next(&self.published.load());
         let seq = match &next {
             Published::Open(view) => Some(view.recent.state.seq),
             Published::Failed(_) => None,
             // Whoever waits for a change has nothing left to wait for.
             Published::Closed => Some(u64::MAX),
         };
-        let before = std::mem::replace(&mut *published, next);
-        drop(published);
+        let before = self.published.swap(Arc::new(next));
+        drop(publishing);
         // Pages and rows are given back here, with nobody waiting for the lock.
         drop(before);
         if let Some(seq) = seq {
@@ -248,15 +252,14 @@ impl Live {
 
     /// Runs a read; once more on a reopened storage where the first one failed.
     pub(crate) fn read<T>(&self, read: impl Fn(Rows<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let view = self.view()?;
-        match read(Rows::of(&view)) {
-            Err(Error::Failed(error)) if error.is_of_storage() => {
-                self.note(&view, &error);
-                drop(view);
-                read(Rows::of(&*self.view()?))
+        // Readers on many threads count no references to the view: they would be in each other's way.
+        if let Published::Open(view) = &**self.published.load() {
+            match read(Rows::of(view)) {
+                Err(Error::Failed(error)) if error.is_of_storage() => self.note(view, &error),
+                answer => return answer,
             }
-            answer => answer,
         }
+        read(Rows::of(&*self.view()?))
     }
 
     /// Notes that something failed on `view`: if it was the storage, it is reopened before anything else is done.
@@ -264,12 +267,12 @@ impl Live {
         if !error.is_of_storage() {
             return;
         }
-        let mut published = self.published.write().unwrap_or_else(PoisonError::into_inner);
-        if let Published::Open(current) = &*published
-            && Arc::ptr_eq(&current.base, &view.base)
-        {
-            *published = Published::Failed(current.recent.clone());
-        }
+        self.replace(|before| match before {
+            Published::Open(current) if Arc::ptr_eq(&current.base, &view.base) => {
+                Published::Failed(current.recent.clone())
+            }
+            other => other.clone(),
+        });
     }
 
     /// Waits for the lead and keeps it while `run` runs.
