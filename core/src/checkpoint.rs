@@ -136,7 +136,14 @@ impl Live {
     /// Writes down what is frozen, if anything is. Where this fails it stays frozen, and in the log.
     pub(crate) fn write_down(&self) -> Result<(), StoreError> {
         let mut disk = lock(&self.disk);
-        let Published::Open(view) = self.published() else { return Ok(()) };
+        let view = match self.published() {
+            Published::Open(view) => view,
+            Published::Closed => return Ok(()),
+            // Whoever counts on it being written down must not go on as if it were.
+            Published::Failed(_) => {
+                return Err(std::io::Error::other("it failed and has to be reopened").into());
+            }
+        };
         let (Some(frozen), Some(open)) = (&view.recent.frozen, disk.as_ref()) else {
             return Ok(());
         };

@@ -460,6 +460,66 @@ mod tests {
         }
     }
 
+    fn batch() -> (Effects, State) {
+        let id: ConnectionId = "ma_01jd3k0000abcdefghjkmnpqrs".parse().unwrap();
+        let mut effects = Effects::default();
+        effects.put(Table::Connections, id.to_bytes().to_vec(), b"record".to_vec());
+        effects.put(Table::Profiles, b"ada\0".to_vec(), Vec::new());
+        effects.remove(Table::Proxies, b"\x01px".to_vec());
+        // The first change is not what is among the rows any more, the last one has no record.
+        let change = |kind, record: &[u8]| Occurrence { kind, id, record: record.into() };
+        effects.changes = vec![
+            change(ChangeKind::Created, b"before"),
+            change(ChangeKind::Updated, b"record"),
+            change(ChangeKind::Deleted, b""),
+        ];
+        let state = State {
+            last_id: LastId { ms: 1, order: 2 },
+            connections: 3,
+            profiles: 4,
+            proxies: 5,
+            seq: 300,
+            revision: 6,
+            last_domain: 7,
+        };
+        (effects, state)
+    }
+
+    /// A change of these bytes is a change of the format.
+    #[test]
+    fn a_batch_is_these_bytes() {
+        let (effects, state) = batch();
+        let id = "ma_01jd3k0000abcdefghjkmnpqrs".parse::<ConnectionId>().unwrap().to_bytes();
+        let mut golden = vec![1, 1, 2, 3, 4, 5, 251, 0x2c, 1, 6, 7];
+        golden.push(3);
+        golden.extend([1, 16].iter().chain(&id));
+        golden.extend(b"\x01\x06record");
+        golden.extend(b"\x02\x04ada\0\x01\0");
+        golden.extend(b"\x04\x03\x01px\0");
+        golden.push(3);
+        golden.extend([1].iter().chain(&id));
+        golden.extend(b"\x01\x06before");
+        golden.extend([2].iter().chain(&id).chain(&[0]));
+        golden.extend([3].iter().chain(&id).chain(&[1, 0]));
+        assert_eq!(encode_batch(&effects, &state).unwrap(), golden);
+    }
+
+    #[test]
+    fn batches_are_read_as_they_were_written() {
+        let (effects, state) = batch();
+        let bytes = encode_batch(&effects, &state).unwrap();
+        let (read, read_state) = decode_batch(&bytes).unwrap();
+        assert_eq!(read_state, state);
+        assert_eq!(read.changes, effects.changes);
+        for table in Table::ALL {
+            assert_eq!(read.of(table), effects.of(table));
+        }
+        for length in 0..bytes.len() {
+            let cut = decode_batch(&bytes[..length]);
+            assert!(matches!(cut, Err(StoreError::Damaged(_))), "cut at {length}");
+        }
+    }
+
     #[test]
     fn a_reason_of_a_later_version_is_kept() {
         let mut later = record(true);

@@ -308,11 +308,11 @@ impl Disk {
     }
 
     /// Empties the store again after a load that came to nothing. IDs and numbers of changes that were given out
-    /// before it are not given out again.
+    /// before it are not given out again, and those changes, which no load touches, can still be told.
     pub(crate) fn undo_loading(&self) -> Result<(), StoreError> {
         let before = self.meta(META_LOADING, codec::decode_state)?.transpose()?.unwrap_or_default();
         self.transact(|transaction| {
-            for table in Table::ALL {
+            for table in Table::ALL.into_iter().filter(|&table| table != Table::Changes) {
                 transaction.delete_table(definition(table)).map_err(table_error)?;
                 transaction.open_table(definition(table)).map_err(table_error)?;
             }

@@ -25,14 +25,14 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// What the tables hold.
+    /// What the table holds; a log, and [`begin_after`](Self::begin_after), say how it goes on.
     pub(crate) fn open(base: &Snapshot) -> Result<Self, StoreError> {
         let end = |order| -> Result<Option<u64>, StoreError> {
             let mut range = base.range(Table::Changes, Bound::Unbounded, Bound::Unbounded)?;
             range.next(order)?.map(|row| tables::change_seq(row.key())).transpose()
         };
         let table = end(Order::Rising)?.zip(end(Order::Falling)?);
-        let last = table.map_or(base.state.seq, |(_, last)| last);
+        let last = table.map_or(0, |(_, last)| last);
         Ok(Self { table, first: last + 1, recent: VecDeque::new() })
     }
 

@@ -70,6 +70,8 @@ pub(crate) enum Journal {
 enum Failure {
     /// It was not begun.
     Clean(StoreError),
+    /// It was not begun, because the storage could not be read.
+    Unread(StoreError),
     /// It failed half-way: the storage has to be looked at.
     Halfway(StoreError),
 }
@@ -109,7 +111,7 @@ impl Live {
         options: Options,
         disk: Disk,
     ) -> Result<Arc<Self>, StoreError> {
-        let recovered = Recovered::from(&*storage, &disk, &options)?;
+        let recovered = Recovered::from(&*storage, &disk)?;
         let seq = recovered.view.recent.state.seq;
         let covered = recovered.view.base.state.revision;
         let is_behind = !recovered.view.recent.is_written_down();
@@ -302,7 +304,7 @@ impl Live {
             before.over(opened.snapshot()?)
         } else {
             *journal = Journal::NotBegun;
-            let recovered = Recovered::from(&*self.storage, &opened, &self.options)?;
+            let recovered = Recovered::from(&*self.storage, &opened)?;
             *journal = recovered.journal;
             *self.feed_mut() = recovered.feed;
             recovered.view
@@ -370,7 +372,7 @@ impl Live {
             _ => None,
         });
         let failed = match of_reading {
-            Some(error) => Failure::Halfway(error),
+            Some(error) => Failure::Unread(error),
             None if effects.is_empty() => return answers,
             None => match self.commit(&view, effects, &state) {
                 Ok(()) => return answers,
@@ -380,8 +382,12 @@ impl Live {
         drop(view);
         let error = match failed {
             Failure::Clean(error) => error,
+            // If reopening fails, whoever comes next tries again.
+            Failure::Unread(error) => {
+                self.reopen().ok();
+                error
+            }
             Failure::Halfway(error) => {
-                // If this fails, whoever comes next tries again.
                 self.reopen().ok();
                 self.outcome_of(error, &state)
             }
@@ -450,7 +456,7 @@ impl Live {
         loop {
             match log.room(batch, self.checkpoints.covered()) {
                 Room::AfterTurn => {
-                    let oldest_needed = log.turn(self.stamp().random, next_seq);
+                    let oldest_needed = log.turn(next_seq);
                     self.feed_mut().trim(oldest_needed);
                 }
                 Room::Blocked => {
@@ -494,7 +500,7 @@ struct Recovered {
 
 impl Recovered {
     /// Replays the log over the tables, if they say that there is one.
-    fn from(storage: &dyn Storage, disk: &Disk, options: &Options) -> Result<Self, StoreError> {
+    fn from(storage: &dyn Storage, disk: &Disk) -> Result<Self, StoreError> {
         let mut view = View::of(disk.snapshot()?);
         let mut feed = Feed::open(&view.base)?;
         let Some(mark) = disk.log_mark()? else {
@@ -504,8 +510,7 @@ impl Recovered {
         let file = storage.open_log(false)?.ok_or_else(|| {
             StoreError::damaged("its log, which holds what is not in it yet, is missing")
         })?;
-        let salt = options.stamps.stamp().random;
-        let log = Log::recover(file, mark, salt, |revision, bytes| {
+        let log = Log::recover(file, mark, |revision, bytes| {
             let (mut effects, state) = codec::decode_batch(bytes)?;
             feed.add(std::mem::take(&mut effects.changes), state.seq);
             let recent = &mut view.recent;

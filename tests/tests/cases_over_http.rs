@@ -1,14 +1,12 @@
 //! The HTTP mapping answers every case as the engine does, and keeps the rules that only HTTP has.
 
 use connectory::http::{Access, Api, Stores};
-use connectory::{
-    CommitMode, Limits, MemoryStorage, Options, REQUEST_MAX_BYTES, Storage, StorageBackend, Store,
-    StoreError,
-};
+use connectory::{CommitMode, Limits, Options, REQUEST_MAX_BYTES, Store, StoreError};
 use connectory_tests::cases::{
     self, Answer, Create, EngineSubject, HttpSubject, Operation, OverHttp, Reply, Subject,
     Transport,
 };
+use connectory_tests::hooked::{Call, Hooked};
 use http::{HeaderValue, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -633,58 +631,24 @@ fn a_failure_keeps_its_reason_to_itself() {
     }
 }
 
-/// A storage in memory whose next writes fail so, as many as there are errors.
-#[derive(Debug, Clone, Default)]
-struct Failing {
-    memory: MemoryStorage,
-    next: Arc<Mutex<Vec<ErrorKind>>>,
-    /// Whether nothing can be opened either.
-    gone: Arc<AtomicBool>,
-}
-
-impl Storage for Failing {
-    fn open(&self) -> Result<Box<dyn StorageBackend>, StoreError> {
-        if self.gone.load(Ordering::Relaxed) {
-            return Err(io::Error::other(INNER).into());
-        }
-        Ok(Box::new(self.clone()))
-    }
-
-    fn commit_mode(&self) -> CommitMode {
-        CommitMode::QuickRepair
-    }
-}
-
-impl StorageBackend for Failing {
-    fn len(&self) -> io::Result<u64> {
-        self.memory.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.memory.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.memory.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.memory.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        match self.next.lock().unwrap().pop() {
-            Some(kind) => Err(io::Error::new(kind, INNER)),
-            None => self.memory.write(offset, data),
-        }
-    }
-}
-
 #[test]
 fn a_write_that_fails_is_told_from_one_that_may_have_happened() {
-    let storage = Failing::default();
-    let store = Store::open_with(storage.clone(), Options::new()).unwrap();
+    let storage = Hooked::new(CommitMode::QuickRepair);
+    // The next write fails so, and whether nothing can be opened either.
+    let (next, gone) = (Arc::new(Mutex::new(None)), Arc::new(AtomicBool::new(false)));
+    let (failing, missing) = (Arc::clone(&next), Arc::clone(&gone));
+    storage.hook(move |_, call| match call {
+        Call::Open if missing.load(Ordering::Relaxed) => Err(io::Error::other(INNER)),
+        Call::Write => {
+            let next: Option<ErrorKind> = failing.lock().unwrap().take();
+            next.map_or(Ok(()), |kind| Err(io::Error::new(kind, INNER)))
+        }
+        _ => Ok(()),
+    });
+    let store = Store::open_with(storage, Options::new()).unwrap();
     let mut api = Api::new(Access::open("default", Limits::default()), store);
+    // From here on a write appends to the log.
+    assert_eq!(send(&mut api, "PUT /proxies/px-1", &[], "").status, 200);
     let line = "POST /auth/connections";
     for (kind, outcome, retry) in [
         (ErrorKind::StorageFull, (507, "storage_full"), Some("false")),
@@ -692,7 +656,7 @@ fn a_write_that_fails_is_told_from_one_that_may_have_happened() {
         (ErrorKind::Other, (500, "internal_error"), None),
     ] {
         for headers in [&[JSON][..], &[JSON, ("idempotency-key", "k-1")]] {
-            storage.next.lock().unwrap().push(kind);
+            *next.lock().unwrap() = Some(kind);
             let reply = refused(&mut api, line, headers, NETFLIX, outcome);
             assert_eq!(reply.header("x-should-retry"), retry, "{kind}");
             assert!(!reply.body.to_string().contains("fire"), "{reply:?}");
@@ -704,12 +668,12 @@ fn a_write_that_fails_is_told_from_one_that_may_have_happened() {
         [(&[JSON][..], Some("false")), (&[JSON, ("idempotency-key", "k-1")], None)]
     {
         assert_eq!(send(&mut api, "GET /profiles", &[], "").body, json!([]), "it is back");
-        storage.gone.store(true, Ordering::Relaxed);
-        storage.next.lock().unwrap().push(ErrorKind::Other);
+        gone.store(true, Ordering::Relaxed);
+        *next.lock().unwrap() = Some(ErrorKind::Other);
         let reply = refused(&mut api, line, headers, NETFLIX, (500, "outcome_unknown"));
         assert_eq!(reply.header("x-should-retry"), retry, "a key makes a second try safe");
         assert!(!reply.body.to_string().contains("fire"), "{reply:?}");
-        storage.gone.store(false, Ordering::Relaxed);
+        gone.store(false, Ordering::Relaxed);
     }
     assert_eq!(send(&mut api, line, &[JSON], NETFLIX).status, 201, "and it works again");
 }

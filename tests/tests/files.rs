@@ -1,9 +1,17 @@
 //! Files that are not what they should be: a typed error each, and not a byte of them changed.
 
-use connectory::{FileStorage, MemoryStorage, NewConnection, Options, Storage, Store, StoreError};
+use connectory::{
+    CheckpointMode, CommitMode, FileStorage, MemoryStorage, NewConnection, Options, Store,
+    StoreError,
+};
+use connectory_tests::hooked::Hooked;
 use redb::{Database, TableDefinition};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+
+/// The least there can be: segments turn and checkpoints are made all the time.
+const SMALL_LOG: u64 = 8 << 10;
+const DEFAULT_LOG: u64 = 16 << 20;
 
 type Write = fn(&Store) -> Result<(), connectory::Error>;
 
@@ -232,21 +240,305 @@ fn a_crash_during_a_load_leaves_an_empty_store() {
     let source = Store::in_memory().unwrap();
     assert!(source.create_many((0..12_000).map(request)).iter().all(Result::is_ok));
     let lines: Vec<String> = source.dump().unwrap().map(Result::unwrap).collect();
-    let memory = MemoryStorage::default();
-    let store = Store::open_with(memory.clone(), Options::new()).unwrap();
-    let mut image = None;
-    let cut = lines.iter().enumerate().map(|(n, line)| {
-        if n == 11_500 {
-            // What the storage holds at this moment is what a crash would leave.
-            image = Some(memory.to_bytes());
+    for (mode, is_new) in [
+        (CommitMode::OnePhase, true),
+        (CommitMode::OnePhase, false),
+        (CommitMode::QuickRepair, true),
+        (CommitMode::QuickRepair, false),
+    ] {
+        let storage = Hooked::new(mode);
+        let store = Store::open_with(storage.clone(), options(DEFAULT_LOG)).unwrap();
+        if !is_new {
+            // What came and went is in the log.
+            let gone = store.create(request(1)).unwrap().id();
+            store.delete(gone).unwrap();
+            store.delete_profile("user".parse().unwrap()).unwrap();
         }
-        Ok(line.clone())
-    });
-    store.load(cut).unwrap();
-    let crashed = MemoryStorage::from(image.unwrap());
-    assert!(Storage::open(&crashed).is_ok());
-    let store = Store::open_with(crashed, Options::new()).unwrap();
+        let mut images = Vec::new();
+        let cut = lines.iter().enumerate().map(|(n, line)| {
+            if n == 11_500 {
+                // What the storage holds at this moment is what a crash would leave.
+                images.extend([storage.image(), storage.synced()]);
+            }
+            Ok(line.clone())
+        });
+        store.load(cut).unwrap();
+        assert_eq!(images.len(), 2);
+        for image in images {
+            let crashed = Hooked::holding(image, mode);
+            let store = Store::open_with(crashed, options(DEFAULT_LOG)).unwrap();
+            let stats = store.stats().unwrap();
+            assert_eq!((stats.connections, stats.profiles), (0, 0));
+            assert_eq!(stats.last_change, if is_new { 0 } else { 2 });
+            assert!(store.check().unwrap().is_sound());
+            assert!(store.load(lines.iter().cloned().map(Ok)).is_ok());
+        }
+    }
+}
+
+fn options(log_bytes: u64) -> Options {
+    Options::new().log_bytes(log_bytes).checkpoint_mode(CheckpointMode::Inline)
+}
+
+/// The path of the log of the store at `path`.
+fn log_of(path: &Path) -> PathBuf {
+    FileStorage::new(path).log_path()
+}
+
+/// Copies a store and its log as they are at this moment: what a crash leaves.
+fn copy_as_is(from: &Path, to: &Path) {
+    std::fs::copy(from, to).unwrap();
+    std::fs::copy(log_of(from), log_of(to)).unwrap();
+}
+
+/// A store of so many connections, created one by one, that was not closed.
+fn crashed(directory: &TempDir, name: &str, log_bytes: u64, count: usize) -> PathBuf {
+    let path = directory.path().join(format!("{name}-before"));
+    let store = Store::open_with(FileStorage::new(&path), options(log_bytes)).unwrap();
+    for n in 0..count {
+        assert!(store.create(request(n)).is_ok());
+    }
+    let crashed = directory.path().join(name);
+    copy_as_is(&path, &crashed);
+    crashed
+}
+
+/// The connections of a store that opens and goes on as it should.
+#[track_caller]
+fn count(path: &Path) -> usize {
+    let store = Store::open(path).unwrap();
+    let report = store.check().unwrap();
+    assert!(report.is_sound() && report.pages_checked, "{report:?}");
+    let connections = usize::try_from(report.connections).unwrap();
+    for n in 0..connections {
+        let request = request(n);
+        assert!(store.find(&request.profile_name, &request.domain).unwrap().is_some(), "{n}");
+    }
+    assert!(store.create(request(connections)).is_ok());
+    store.close().unwrap();
+    assert!(!log_of(path).exists(), "a clean close removes the log");
+    let store = Store::open_read_only(path, Options::new()).unwrap();
+    assert_eq!(store.stats().unwrap().connections, report.connections + 1);
+    connections
+}
+
+/// Opening fails so both ways, and as often as it is tried.
+#[track_caller]
+fn is_damaged(path: &Path, why: &str) {
+    for error in [
+        Store::open(path).map(drop).unwrap_err(),
+        Store::open_with(FileStorage::existing(path), options(SMALL_LOG)).map(drop).unwrap_err(),
+    ] {
+        let message = error.to_string();
+        assert!(matches!(error, StoreError::Damaged(_)) && message.contains(why), "{message}");
+    }
+    let error = Store::open_read_only(path, Options::new()).map(drop).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged(_)), "{error:?}");
+}
+
+#[test]
+fn a_store_that_was_not_closed_opens_for_writing_and_not_for_reading_only() {
+    let directory = TempDir::new().unwrap();
+    for (n, log_bytes) in [SMALL_LOG, 64 << 10, DEFAULT_LOG].into_iter().enumerate() {
+        let path = crashed(&directory, &n.to_string(), log_bytes, 120);
+        let log = std::fs::read(log_of(&path)).unwrap();
+        let error = Store::open_read_only(&path, Options::new()).map(drop).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged(_)), "{error:?}");
+        assert!(error.to_string().contains("not closed cleanly"), "{error}");
+        assert_eq!(std::fs::read(log_of(&path)).unwrap(), log, "the log was changed");
+        assert_eq!(count(&path), 120);
+    }
+}
+
+#[test]
+fn a_log_is_there_from_the_first_write_to_the_close() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("a.connectory");
+    let names = || {
+        let names = std::fs::read_dir(directory.path()).unwrap().flatten();
+        let mut names: Vec<_> =
+            names.map(|entry| entry.file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let store = Store::open(&path).unwrap();
     assert_eq!(store.stats().unwrap().connections, 0);
-    assert!(store.check().unwrap().is_sound());
-    assert!(store.load(lines.into_iter().map(Ok)).is_ok());
+    assert_eq!(names(), ["a.connectory"]);
+    for n in 0..2 {
+        assert!(store.create(request(n)).is_ok());
+        assert_eq!(names(), ["a.connectory", "a.connectory-log"]);
+    }
+    store.close().unwrap();
+    assert_eq!(names(), ["a.connectory"]);
+    let store = Store::open(&path).unwrap();
+    assert!(store.create(request(2)).is_ok());
+    assert_eq!(names(), ["a.connectory", "a.connectory-log"]);
+    drop(store);
+    assert_eq!(names(), ["a.connectory"]);
+    assert_eq!(count(&path), 3);
+}
+
+#[test]
+fn a_second_handle_is_refused_while_there_is_a_log_and_leaves_it_alone() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("a.connectory");
+    let store = Store::open(&path).unwrap();
+    assert!(store.create(request(0)).is_ok());
+    let log = std::fs::read(log_of(&path)).unwrap();
+    for error in [
+        Store::open(&path).map(drop).unwrap_err(),
+        Store::open_read_only(&path, Options::new()).map(drop).unwrap_err(),
+    ] {
+        assert!(matches!(error, StoreError::InUse), "{error:?}");
+    }
+    assert_eq!(std::fs::read(log_of(&path)).unwrap(), log);
+    assert!(store.create(request(1)).is_ok());
+    drop(store);
+    assert_eq!(count(&path), 2);
+}
+
+#[test]
+fn a_log_that_was_needed_and_is_missing_is_damage() {
+    let directory = TempDir::new().unwrap();
+    for (n, log_bytes) in [SMALL_LOG, DEFAULT_LOG].into_iter().enumerate() {
+        let path = crashed(&directory, &n.to_string(), log_bytes, 120);
+        let aside = directory.path().join("aside");
+        std::fs::rename(log_of(&path), &aside).unwrap();
+        is_damaged(&path, "log");
+        for bytes in [&[][..], &[0; 10], &[0; 9000], b"what is this?"] {
+            std::fs::write(log_of(&path), bytes).unwrap();
+            is_damaged(&path, "log");
+        }
+        std::fs::rename(&aside, log_of(&path)).unwrap();
+        assert_eq!(count(&path), 120, "with its log it is whole");
+    }
+}
+
+#[test]
+fn a_log_of_another_store_is_damage() {
+    let directory = TempDir::new().unwrap();
+    for (n, log_bytes) in [SMALL_LOG, DEFAULT_LOG].into_iter().enumerate() {
+        let path = crashed(&directory, &n.to_string(), log_bytes, 120);
+        let other = crashed(&directory, &format!("{n}-other"), log_bytes, 130);
+        let log = std::fs::read(log_of(&path)).unwrap();
+        let of_other = std::fs::read(log_of(&other)).unwrap();
+        std::fs::copy(log_of(&other), log_of(&path)).unwrap();
+        is_damaged(&path, "another store's");
+        assert_eq!(std::fs::read(log_of(&path)).unwrap(), of_other, "it was changed");
+        std::fs::write(log_of(&path), log).unwrap();
+        assert_eq!((count(&path), count(&other)), (120, 130));
+    }
+}
+
+#[test]
+fn a_byte_changed_in_the_middle_of_a_log_is_damage() {
+    let directory = TempDir::new().unwrap();
+    for (n, log_bytes) in [SMALL_LOG, DEFAULT_LOG].into_iter().enumerate() {
+        let path = crashed(&directory, &n.to_string(), log_bytes, 60);
+        let log = std::fs::read(log_of(&path)).unwrap();
+        let damaged = directory.path().join("damaged");
+        let (mut found, mut harmless) = (0, 0);
+        let used = log.iter().rposition(|&byte| byte != 0).unwrap();
+        for at in (0..used).step_by(211).filter(|&at| log[at] != 0) {
+            copy_as_is(&path, &damaged);
+            let mut changed = log.clone();
+            changed[at] ^= 0x20;
+            std::fs::write(log_of(&damaged), &changed).unwrap();
+            match Store::open(&damaged) {
+                Err(StoreError::Damaged(_)) => {
+                    assert_eq!(std::fs::read(log_of(&damaged)).unwrap(), changed);
+                    found += 1;
+                }
+                Err(error) => panic!("{at}: {error:?}"),
+                // The last frame cannot be told from one that was torn; others may not be needed any more.
+                Ok(store) => {
+                    let connections = store.stats().unwrap().connections;
+                    assert!(connections >= 59, "{at} of {used}: {connections}");
+                    assert!(store.check().unwrap().is_sound());
+                    harmless += 1;
+                }
+            }
+        }
+        println!("log of {log_bytes}: {found} damaged, {harmless} as before");
+        assert!(found > 5, "{found}");
+        assert!(log_bytes == SMALL_LOG || harmless <= 2, "all of a long one is needed");
+    }
+}
+
+#[test]
+fn a_torn_tail_costs_nothing_that_was_acknowledged() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("a.connectory");
+    let store = Store::open_with(FileStorage::new(&path), options(DEFAULT_LOG)).unwrap();
+    for n in 0..20 {
+        assert!(store.create(request(n)).is_ok());
+    }
+    let before = std::fs::read(log_of(&path)).unwrap();
+    assert!(store.create(request(20)).is_ok());
+    let after = std::fs::read(log_of(&path)).unwrap();
+    let start = (0..after.len()).find(|&at| before.get(at) != Some(&after[at])).unwrap();
+    let end = after.iter().rposition(|&byte| byte != 0).unwrap() + 1;
+    let torn = directory.path().join("torn");
+    for length in (start..end).step_by(13) {
+        for rest in [None, Some(0), Some(0x5a)] {
+            copy_as_is(&path, &torn);
+            let mut bytes = after[..length].to_vec();
+            if let Some(rest) = rest {
+                bytes.resize(after.len(), rest);
+            }
+            std::fs::write(log_of(&torn), &bytes).unwrap();
+            assert_eq!(count(&torn), 20, "cut at {length} of {end}, then {rest:?}");
+        }
+    }
+    copy_as_is(&path, &torn);
+    assert_eq!(count(&torn), 21);
+}
+
+#[test]
+fn an_older_store_beside_a_newer_log_is_damage() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("a.connectory");
+    let store = Store::open_with(FileStorage::new(&path), options(SMALL_LOG)).unwrap();
+    let older = directory.path().join("older");
+    assert!(store.create(request(0)).is_ok());
+    copy_as_is(&path, &older);
+    for n in 1..120 {
+        assert!(store.create(request(n)).is_ok());
+    }
+    let newer = directory.path().join("newer");
+    copy_as_is(&path, &newer);
+    let log = std::fs::read(log_of(&older)).unwrap();
+    std::fs::copy(log_of(&newer), log_of(&older)).unwrap();
+    is_damaged(&older, "its log goes on with batch");
+    std::fs::write(log_of(&older), log).unwrap();
+    assert_eq!((count(&older), count(&newer)), (1, 120));
+}
+
+#[test]
+fn a_log_that_is_left_behind_by_a_clean_close_is_nothing() {
+    let directory = TempDir::new().unwrap();
+    for (n, log_bytes) in [SMALL_LOG, DEFAULT_LOG].into_iter().enumerate() {
+        let path = directory.path().join(format!("{n}.connectory"));
+        let left = directory.path().join("left");
+        for round in 0..4 {
+            let store = Store::open_with(FileStorage::new(&path), options(log_bytes)).unwrap();
+            for n in 30 * round..30 * (round + 1) {
+                assert!(store.create(request(n)).is_ok());
+            }
+            std::fs::copy(log_of(&path), &left).unwrap();
+            let gone = store.create(request(9999)).unwrap().id();
+            store.delete(gone).unwrap();
+            store.close().unwrap();
+            std::fs::copy(&left, log_of(&path)).unwrap();
+            let store = Store::open_read_only(&path, Options::new()).unwrap();
+            assert_eq!(store.stats().unwrap().connections, 30 * (round as u64 + 1));
+            assert!(store.check().unwrap().is_sound());
+        }
+        // It is written over, and a crash then finds nothing of it.
+        let store = Store::open_with(FileStorage::new(&path), options(log_bytes)).unwrap();
+        assert!(store.create(request(120)).is_ok());
+        let crashed = directory.path().join("crashed");
+        copy_as_is(&path, &crashed);
+        assert_eq!(count(&crashed), 121);
+    }
 }
