@@ -211,14 +211,14 @@ mod tests {
         let disk = Disk::open(&MemoryStorage::default(), 1 << 20).unwrap();
         let view = View::of(disk.snapshot().unwrap());
         let limits = Limits::default();
-        let mut batch = Batch::new(&view, &limits);
+        let stamps = || Stamp { now_ms: 1_750_000_000_000, random: 7 };
+        let mut batch = Batch::new(&view, &limits, &stamps);
         for (profile, domains) in [("small", 4), ("large", 20)] {
             for n in 0..domains {
                 let domain = format!("d{n}.example").parse().unwrap();
                 let request = NewConnection::new(domain, profile.parse().unwrap());
-                let stamp = Stamp { now_ms: 1_750_000_000_000, random: n };
                 let create = Create { request, idempotency: None, ensure: false };
-                batch.apply(Op::Create(Box::new(create), stamp)).unwrap();
+                batch.apply(Op::Create(Box::new(create))).unwrap();
             }
         }
         batch.apply(Op::RestoreProfile("none".parse().unwrap())).unwrap();

@@ -15,7 +15,7 @@ use crate::rows::{Effects, Rows, View};
 use crate::tables::{self, RowChanges, Table};
 use crate::{
     ChangeKind, ConnectionId, Creation, Edit, Error, Limits, Missing, NewConnection, Observation,
-    Patch, Problem, ProfileName, Proxy, ProxyId, ProxyName, ProxyRef, Refusal, Stamp, StoreError,
+    Patch, Problem, ProfileName, Proxy, ProxyId, ProxyName, ProxyRef, Refusal, Stamps, StoreError,
     Used, Violation, ViolationCode,
 };
 
@@ -46,7 +46,7 @@ pub(crate) struct Create {
 /// An operation that may write.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
-    Create(Box<Create>, Stamp),
+    Create(Box<Create>),
     Update(ConnectionId, Box<Patch>),
     Record(ConnectionId, Box<Observation>),
     Delete(ConnectionId),
@@ -66,7 +66,7 @@ impl Op {
         const FIXED: usize = 256;
         let text = |text: Option<&str>| text.map_or(0, str::len);
         let of_settings = match self {
-            Self::Create(create, _) => {
+            Self::Create(create) => {
                 let request = &create.request;
                 let key = create.idempotency.as_ref().map(|kept| kept.key.as_str());
                 text(request.login_url.as_ref().map(AsRef::as_ref))
@@ -187,24 +187,24 @@ fn resolve(rows: Rows<'_>, proxy: &ProxyRef) -> Result<Result<ProxyId, Violation
 }
 
 /// One turn of the write path: applies operations in order to a view.
-#[derive(Debug)]
 pub(crate) struct Batch<'a> {
     view: &'a View,
     limits: &'a Limits,
+    stamps: &'a dyn Stamps,
     state: State,
     effects: Effects,
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) fn new(view: &'a View, limits: &'a Limits) -> Self {
-        Self { view, limits, state: view.recent.state.clone(), effects: Effects::default() }
+    pub(crate) fn new(view: &'a View, limits: &'a Limits, stamps: &'a dyn Stamps) -> Self {
+        Self { view, limits, stamps, state: view.recent.state.clone(), effects: Effects::default() }
     }
 
     /// Applies one operation, seeing all before it.
     pub(crate) fn apply(&mut self, op: Op) -> Result<Answer, Error> {
         match op {
-            Op::Create(create, stamp) => {
-                self.create(*create, stamp).map(|creation| Answer::Creation(Box::new(creation)))
+            Op::Create(create) => {
+                self.create(*create).map(|creation| Answer::Creation(Box::new(creation)))
             }
             Op::Update(id, patch) => self.update(id, &patch).map(Answer::from),
             Op::Record(id, seen) => {
@@ -232,7 +232,7 @@ impl<'a> Batch<'a> {
         Rows::with(self.view, &self.effects)
     }
 
-    fn create(&mut self, create: Create, stamp: Stamp) -> Result<Creation, Error> {
+    fn create(&mut self, create: Create) -> Result<Creation, Error> {
         let (proxy_id, profile_row) = match settle(self.rows(), self.limits, &create)? {
             Settled::Answered(creation) => return Ok(creation),
             Settled::Free { proxy_id, profile_row } => (proxy_id, profile_row),
@@ -243,7 +243,7 @@ impl<'a> Batch<'a> {
         let NewConnection { domain, profile_name, settings } = create.request;
         let mut last_id = self.state.last_id;
         let id = last_id
-            .next(stamp, &profile_name)
+            .next(self.stamps.stamp(), &profile_name)
             .ok_or_else(|| StoreError::Internal("there is no greater ID".into()))?;
         let interval =
             settings.health_check_interval.unwrap_or_else(|| self.limits.plan.default_interval());

@@ -141,8 +141,8 @@ pub struct Stamp {
 
 /// A source of [`Stamp`]s. Any `Fn() -> Stamp` is one.
 pub trait Stamps: Send + Sync {
-    /// Takes the next stamp. Called on the caller's thread, once for every create whose pair is free, and for what
-    /// must not be guessed in the log.
+    /// Takes the next stamp: one for every connection that is created, in their order, by whichever caller writes for
+    /// all who wait; and one for every log, whose contents must not be guessed.
     fn stamp(&self) -> Stamp;
 }
 

@@ -360,7 +360,7 @@ impl Live {
             Ok(view) => view,
             Err(error) => return fail_all(&jobs, &error),
         };
-        let mut batch = Batch::new(&view, &self.options.limits);
+        let mut batch = Batch::new(&view, &self.options.limits, &*self.options.stamps);
         let answers: Vec<Answers> = jobs
             .into_iter()
             .map(|ops| ops.into_iter().map(|op| batch.apply(op)).collect())

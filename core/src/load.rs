@@ -83,7 +83,7 @@ fn load_lines(
     let mut connections = 0;
     while lines.peek().is_some() {
         let view = View::of(disk.snapshot()?);
-        let mut batch = Batch::new(&view, &live.options.limits);
+        let mut batch = Batch::new(&view, &live.options.limits, &*live.options.stamps);
         let mut bytes = 0;
         for (number, text) in lines.by_ref().take(BULK_ROWS) {
             let text = text?;

@@ -150,7 +150,7 @@ impl Store {
         if let Settled::Answered(creation) = self.live.read(|rows| settle(rows, limits, &create))? {
             return Ok(creation);
         }
-        match self.live.write(Op::Create(Box::new(create), self.live.stamp()))? {
+        match self.live.write(Op::Create(Box::new(create)))? {
             Answer::Creation(creation) => Ok(*creation),
             _ => Err(mismatched()),
         }
@@ -177,7 +177,7 @@ impl Store {
         let mut bulk = Bulk::default();
         for (request, options) in requests {
             let create = options.create(request);
-            let op = Op::Create(Box::new(create), self.live.stamp());
+            let op = Op::Create(Box::new(create));
             if bulk.is_full_for(&op) {
                 creations.extend(self.live.create_bulk(std::mem::take(&mut bulk)));
             }
