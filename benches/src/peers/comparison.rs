@@ -20,6 +20,9 @@ const CACHE_BYTES: usize = 256 << 20;
 const BATCH: usize = 10_000;
 /// Creates of one contender before it is the next one's turn.
 const SLICE: usize = 50_000;
+/// Creates, in batches of [`child`]'s, that fill our log of 16 MiB to the last hundredth: a few more, and half of it
+/// would be used anew.
+const LOG_FULL: usize = 96_000;
 const CALLERS: usize = 64;
 const PAGE: usize = 20;
 
@@ -66,7 +69,7 @@ impl Effort {
             lasts: if large { Duration::from_secs(2) } else { Duration::from_millis(200) },
             warm_up: size.min(100_000),
             resident: pick(1_000, 100_000),
-            crash: (size / 20).max(1_000),
+            crash: pick(1_000, LOG_FULL),
         }
     }
 }
@@ -481,11 +484,13 @@ impl Comparison<'_> {
         Ok(row)
     }
 
-    /// How long it takes from opening a store whose process was killed to its first answer.
+    /// How long it takes from opening a store whose process was killed to its first answer. In a large run our log is
+    /// full then.
     fn crash(&self) -> Outcome<Row> {
         let effort = Effort::for_size(self.size);
         let size = (self.size / 10).max(10);
-        let name = format!("open {size} after a crash, to the first answer");
+        let crash = effort.crash;
+        let name = format!("open {size} after {crash} more and a crash, to the first answer");
         let mut row = Row::new(name, "ms", Better::Less);
         let path = |contender: Contender| self.directory.join("crash").join(contender.name());
         for contender in Contender::ALL {

@@ -12,6 +12,7 @@ mod contender;
 mod fjall;
 mod ids;
 mod lmdb;
+#[path = "../machine.rs"]
 mod machine;
 mod measure;
 mod ours;
@@ -21,6 +22,7 @@ mod redb;
 mod report;
 mod sqlite;
 mod trees;
+mod versions;
 mod workload;
 
 use clap::{Parser, ValueEnum};
@@ -75,7 +77,7 @@ fn compare(arguments: &Arguments) -> Outcome<()> {
         None => tempfile::tempdir()?,
     };
     let machine = machine::machine(directory.path());
-    eprintln!("seed {}; {machine}; {}", arguments.seed, machine::versions());
+    eprintln!("seed {}; {machine}; {}", arguments.seed, versions::versions());
     if machine["filesystem"] == "tmpfs" {
         eprintln!("This is a directory in memory, where nothing is durable: choose another.");
     }
@@ -105,7 +107,7 @@ fn compare(arguments: &Arguments) -> Outcome<()> {
         "rounds": arguments.rounds,
         "seed": arguments.seed,
         "machine": machine,
-        "versions": machine::versions(),
+        "versions": versions::versions(),
     });
     eprintln!("It took {} seconds.", begun.elapsed().as_secs());
     let report = Report { about, rows, disk_us: comparison.disk_us };
