@@ -7,11 +7,11 @@
 use crate::disk::Disk;
 use crate::live::{Journal, Live, Published, lock};
 use crate::overlay::Overlay;
-use crate::rows::{Edited, Effects, Recent, Visit};
+use crate::rows::{Edited, Effects, Frozen, Recent, Visit};
 use crate::tables::Table;
 use crate::{CheckpointMode, StoreError};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -23,10 +23,15 @@ const IDLE: Duration = Duration::from_secs(1);
 pub(crate) struct Checkpoints {
     /// The revisions of the last two, the older first.
     last: Mutex<[u64; 2]>,
-    /// Bytes written since rows were frozen.
+    /// Whether it is time for the next.
+    is_due: AtomicBool,
+    /// Bytes written since rows were frozen, where no log counts them.
     pending_bytes: AtomicU64,
     call: Mutex<Call>,
     called: Condvar,
+    /// What was written down, until nobody reads it any more. Whoever lets go of it last frees every row, and that
+    /// should not be a reader or a writer.
+    written: Mutex<Vec<Arc<Frozen>>>,
     thread: Mutex<Thread>,
 }
 
@@ -49,9 +54,11 @@ impl Checkpoints {
     pub(crate) fn new(revision: u64) -> Self {
         Self {
             last: Mutex::new([0, revision]),
+            is_due: AtomicBool::new(false),
             pending_bytes: AtomicU64::new(0),
             call: Mutex::new(Call::Nothing),
             called: Condvar::new(),
+            written: Mutex::new(Vec::new()),
             thread: Mutex::new(Thread::NotStarted),
         }
     }
@@ -68,6 +75,17 @@ impl Checkpoints {
         let mut last = lock(&self.last);
         let [_, newer] = *last;
         *last = [newer, revision];
+    }
+
+    /// Counts bytes that were written; returns how many there are since rows were frozen.
+    pub(crate) fn add_pending(&self, bytes: usize) -> u64 {
+        let bytes = bytes as u64;
+        self.pending_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes
+    }
+
+    /// Frees what nobody reads any more.
+    fn free(&self) {
+        lock(&self.written).retain(|frozen| Arc::strong_count(frozen) > 1);
     }
 
     fn call(&self, call: Call) {
@@ -109,6 +127,7 @@ impl Checkpoints {
 fn run(live: &Live) {
     let mut seen = None;
     loop {
+        live.checkpoints.free();
         match live.checkpoints.wait() {
             Call::Stop => return,
             Call::WriteDown => drop(live.write_down()),
@@ -130,6 +149,7 @@ impl Live {
     /// Freezes what is recent, unless something is frozen already. Only for whoever has the lead.
     pub(crate) fn freeze(&self) {
         self.edit_recent(Recent::frozen);
+        self.checkpoints.is_due.store(false, Ordering::Relaxed);
         self.checkpoints.pending_bytes.store(0, Ordering::Relaxed);
     }
 
@@ -144,14 +164,17 @@ impl Live {
                 return Err(std::io::Error::other("it failed and has to be reopened").into());
             }
         };
-        let (Some(frozen), Some(open)) = (&view.recent.frozen, disk.as_ref()) else {
+        let (Some(frozen), Some(open)) = (view.recent.frozen.clone(), disk.as_ref()) else {
             return Ok(());
         };
+        drop(view);
         let written = open.commit(&*frozen.overlay, &frozen.state);
         match written.and_then(|()| open.snapshot()) {
             Ok(base) => {
                 self.checkpoints.add(frozen.state.revision);
                 self.rebase(base);
+                lock(&self.checkpoints.written).push(frozen);
+                self.checkpoints.free();
                 Ok(())
             }
             Err(error) => {
@@ -212,30 +235,27 @@ impl Live {
         disk.as_ref().ok_or(StoreError::Closed)?.commit_last(&last, &recent.state)
     }
 
-    /// Has the recent rows written down if there are many.
-    pub(crate) fn checkpoint_if_due(&self, bytes: usize) {
-        let bytes = bytes as u64;
-        let pending = self.checkpoints.pending_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+    /// Has the recent rows written down if it is time, or was and something else was still on its way. Only for
+    /// whoever has the lead.
+    pub(crate) fn checkpoint_if(&self, is_due: bool) {
+        let Checkpoints { is_due: was_due, pending_bytes, .. } = &self.checkpoints;
         let has_thread = self.has_thread();
-        let half = self.options.segment_bytes() / 2;
-        if pending < half {
+        if !is_due && !was_due.load(Ordering::Relaxed) {
             return;
         }
-        let Published::Open(view) = self.published() else { return };
-        let is_time = self.options.checkpoint_mode != CheckpointMode::OnDemand;
-        if view.recent.frozen.is_none() && is_time {
-            drop(view);
+        was_due.store(true, Ordering::Relaxed);
+        let Ok(recent) = self.recent() else { return };
+        // Where no log runs out of room, this is what bounds the memory.
+        let is_full = pending_bytes.load(Ordering::Relaxed) >= self.options.segment_bytes();
+        let is_wanted = self.options.checkpoint_mode != CheckpointMode::OnDemand;
+        if is_full || (is_wanted && recent.frozen.is_none()) {
+            drop(recent);
             self.freeze();
-            if has_thread {
+            if has_thread && !is_full {
                 self.checkpoints.call(Call::WriteDown);
             } else {
                 self.write_down().ok();
             }
-        } else if pending >= 2 * half && matches!(*lock(&self.journal), Journal::None) {
-            // Where no log runs out of room, this is what bounds the memory.
-            drop(view);
-            self.freeze();
-            self.write_down().ok();
         }
     }
 

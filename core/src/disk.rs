@@ -80,8 +80,9 @@ const META_LOG: &str = "log";
 /// The state before, while a dump is being loaded: half a dump is never taken for a store.
 const META_LOADING: &str = "loading";
 
-/// A store gives back space when it is closed if the rows put into it make up such a part of it, in percent: giving
-/// it back takes as long as the store is large.
+/// A store gives back space when it is closed if it is as long as this, and so much of it, in percent, was put or has
+/// been added since it was opened: giving it back takes as long as the store is large.
+const COMPACT_BYTES: u64 = 1 << 20;
 const COMPACT_PERCENT: u64 = 10;
 
 fn definition(table: Table) -> TableDefinition<'static, KeyBytes, Bytes> {
@@ -94,6 +95,8 @@ pub(crate) struct Disk {
     commit_mode: CommitMode,
     /// Bytes of keys and values that were put.
     put_bytes: AtomicU64,
+    /// How long the storage was when it was opened.
+    opened_bytes: u64,
 }
 
 enum Opened {
@@ -109,12 +112,18 @@ impl fmt::Debug for Disk {
 
 impl Disk {
     fn new(database: Opened, storage: &dyn Storage) -> Self {
-        Self { database, commit_mode: storage.commit_mode(), put_bytes: AtomicU64::new(0) }
+        Self {
+            database,
+            commit_mode: storage.commit_mode(),
+            put_bytes: AtomicU64::new(0),
+            opened_bytes: 0,
+        }
     }
 
     /// Opens the tables in `storage`, making them where it is empty.
     pub(crate) fn open(storage: &dyn Storage, cache_bytes: usize) -> Result<Self, StoreError> {
         let backend = Withheld::new(storage.open()?)?;
+        let opened_bytes = backend.len()?;
         let is_new = is_blank(&backend)?;
         if is_new {
             // What an interrupted making left behind.
@@ -124,7 +133,8 @@ impl Disk {
             .set_cache_size(cache_bytes)
             .create_with_backend(backend.clone())
             .map_err(open_error)?;
-        let disk = Self::new(Opened::Writable(database, backend.clone()), storage);
+        let mut disk = Self::new(Opened::Writable(database, backend.clone()), storage);
+        disk.opened_bytes = opened_bytes;
         if is_new || disk.has_no_tables()? {
             backend.release()?;
             disk.make_tables()?;
@@ -369,9 +379,12 @@ impl Disk {
     /// Closes the tables cleanly and lets go of the storage. Space that a long life left free is given back first.
     pub(crate) fn close(mut self) -> Result<(), StoreError> {
         let put_bytes = *self.put_bytes.get_mut();
+        let opened_bytes = self.opened_bytes;
         match self.database {
             Opened::Writable(mut database, backend) => {
-                if put_bytes >= backend.len()? / 100 * COMPACT_PERCENT {
+                let bytes = backend.len()?;
+                let churned = put_bytes.max(bytes.saturating_sub(opened_bytes));
+                if bytes >= COMPACT_BYTES && churned >= bytes / 100 * COMPACT_PERCENT {
                     compact(&mut database)?;
                 }
                 database.close()

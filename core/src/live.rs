@@ -400,7 +400,7 @@ impl Live {
     fn commit(&self, view: &View, mut effects: Effects, state: &State) -> Result<(), Failure> {
         let mut journal = lock(&self.journal);
         self.begin_log(&mut journal)?;
-        let bytes = match &mut *journal {
+        let is_due = match &mut *journal {
             Journal::Log(log) => {
                 let batch = codec::encode_batch(&effects, state)?;
                 match self.make_room(log, batch.len(), view.recent.state.seq + 1)? {
@@ -410,10 +410,12 @@ impl Live {
                     }
                     _ => log.reserve_for(batch.len())?,
                 }
-                log.append(state.revision, &batch).map_err(Failure::Halfway)?;
-                batch.len()
+                log.append(state.revision, &batch).map_err(Failure::Halfway)?
             }
-            Journal::NotBegun | Journal::None => effects.size_bytes(),
+            Journal::NotBegun | Journal::None => {
+                let half = self.options.segment_bytes() / 2;
+                self.checkpoints.add_pending(effects.size_bytes()) >= half
+            }
         };
         let changes = std::mem::take(&mut effects.changes);
         let mut feed = self.feed_mut();
@@ -426,7 +428,7 @@ impl Live {
         // Making room may have frozen what was recent before: the batch goes over what is there now.
         self.recent()?.active.add(effects, state.revision);
         self.edit_recent(|recent| recent.as_of(state));
-        self.checkpoint_if_due(bytes);
+        self.checkpoint_if(is_due);
         Ok(())
     }
 

@@ -318,13 +318,16 @@ impl Log {
         self.reserve((self.opening.len() + HEADER + 1 + batch) as u64)
     }
 
-    /// Appends a batch; it is durable when this returns. Where this fails the log must be recovered.
-    pub(crate) fn append(&mut self, revision: u64, batch: &[u8]) -> Result<(), StoreError> {
+    /// Appends a batch; it is durable when this returns. Where this fails the log must be recovered. Returns whether
+    /// it is time for a checkpoint: twice in every segment, so that two are done by the time it is needed again.
+    pub(crate) fn append(&mut self, revision: u64, batch: &[u8]) -> Result<bool, StoreError> {
         let mut bytes = std::mem::take(&mut self.opening);
         write_frame(&mut bytes, self.salt, revision, BATCH, &[batch]);
+        let before = self.segment().used;
         self.write(&bytes)?;
         self.segment_mut().last_revision = revision;
-        Ok(())
+        let half = self.mark.segment_bytes / 2;
+        Ok(before == 0 || (before < half && self.segment().used >= half))
     }
 
     fn segment(&self) -> &Segment {
