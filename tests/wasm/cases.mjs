@@ -188,8 +188,9 @@ function shape(operation, answer, faults) {
     case "too_old":
       return;
     case "conflict":
-      // The body of the API's error names it too; its outcome is all that the library says besides.
-      return only(body, ["existing_id"], [], faults);
+      only(body, ["code", "message", "existing_id"], [], faults);
+      if (body.code !== "already_exists") faults.push("a conflict's code is already_exists");
+      return;
     default:
       only(body, ["code", "message"], ["details"], faults);
       if (body.code !== is || body.message === "") faults.push("an error has its code and a message");

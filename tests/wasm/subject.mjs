@@ -44,11 +44,11 @@ function there(body, message) {
   return { is: "not_found", body: { code: "not_found", message } };
 }
 
-function creation({ outcome, connection, existing_id, error, ...rest }) {
-  if (Object.keys(rest).length > 0) throw new Error(`unknown members ${Object.keys(rest)}`);
+function creation({ outcome, connection, error, ...rest }) {
+  if (outcome === "conflict") return { is: outcome, body: rest };
+  if (Object.keys(rest).length > 0) throw new TypeError(`unknown members ${Object.keys(rest)}`);
   if (outcome === "refused" || outcome === "failed") return refused(error);
-  if (outcome !== "conflict") return { is: outcome, body: connection };
-  return { is: outcome, body: { existing_id } };
+  return { is: outcome, body: connection };
 }
 
 const createOptions = ({ key, ensure }) => {

@@ -20,7 +20,9 @@ pub(crate) fn request(value: &JsValue) -> Result<Json, Refusal> {
         })?,
     };
     if !text.is_valid_utf16() {
-        return Err(not_json("not valid JSON: it has half of a surrogate pair; send whole ones".into()));
+        return Err(not_json(
+            "not valid JSON: it has half of a surrogate pair; send whole ones".into(),
+        ));
     }
     Json::parse(String::from(text).as_bytes())
 }

@@ -22,7 +22,11 @@ pub(crate) fn opening(value: &JsValue) -> Result<Options, Thrown> {
         options = options.plan(text(&plan, "plan")?.parse().map_err(at("plan"))?);
     }
     let whole = |name| {
-        given.member(name)?.map(|value| crate::border::whole(&value, name)).transpose().map_err(Thrown::from)
+        given
+            .member(name)?
+            .map(|value| crate::border::whole(&value, name))
+            .transpose()
+            .map_err(Thrown::from)
     };
     options = options.cap(whole("cap")?);
     if let Some(bytes) = whole("cacheBytes")? {

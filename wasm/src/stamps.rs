@@ -63,7 +63,8 @@ impl Stamps for Source {
             Self::System => system(),
             Self::Function(number) => {
                 let function = FUNCTIONS.with_borrow(|functions| functions.get(number).cloned());
-                let given = function.map(|function| outside(|| function.call0(&JsValue::UNDEFINED)));
+                let given =
+                    function.map(|function| outside(|| function.call0(&JsValue::UNDEFINED)));
                 match given {
                     Some(Ok(stamp)) => read(stamp),
                     Some(Err(thrown)) => panic!("the source of stamps threw: {}", said(&thrown)),

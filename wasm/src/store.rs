@@ -2,12 +2,12 @@
 
 use crate::border::{answer, query, request, text, whole};
 use crate::options;
-use crate::thrown::{Thrown, at};
+use crate::thrown::{Thrown, at, refused};
 use crate::turn::{self, Turn, outside};
 use connectory::{
-    Changes, Connection, ConnectionId, CreateOptions, Creation, Error, ListQuery, MemoryStorage,
-    Missing, NewConnection, Observation, Options, PageQuery, Patch, ProfileName, Refusal,
-    StoreError,
+    Changes, Conflict, Connection, ConnectionId, CreateOptions, Creation, Error, Json, ListQuery,
+    MemoryStorage, Missing, NewConnection, Observation, Options, PageQuery, Patch, Refusal,
+    StoreError, ViolationCode,
 };
 use js_sys::Array;
 use serde::Serialize;
@@ -55,17 +55,17 @@ struct Answered<'a> {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     connection: Option<&'a Connection>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    existing_id: Option<ConnectionId>,
+    #[serde(flatten)]
+    conflict: Option<&'a Conflict>,
 }
 
 impl<'a> Answered<'a> {
     fn of(creation: &'a Creation) -> Self {
-        let existing_id = match creation {
-            Creation::Conflict(conflict) => Some(conflict.existing_id),
+        let conflict = match creation {
+            Creation::Conflict(conflict) => Some(conflict),
             _ => None,
         };
-        Self { outcome: creation.outcome(), connection: creation.connection(), existing_id }
+        Self { outcome: creation.outcome(), connection: creation.connection(), conflict }
     }
 }
 
@@ -137,8 +137,8 @@ impl Store {
 /// Connections.
 #[wasm_bindgen]
 impl Store {
-    /// Creates a connection, or says who holds the pair: `{outcome, connection}` or `{outcome: "conflict", existing_id}`.
-    /// Options: `idempotency_key`, `ensure`.
+    /// Creates a connection, or says who holds the pair: `{outcome, connection}`, or `{outcome: "conflict", existing_id}` and
+    /// the `code` and `message` of the API's conflict. Options: `idempotency_key`, `ensure`.
     ///
     /// # Errors
     ///
@@ -217,10 +217,14 @@ impl Store {
     ///
     /// A refusal of what is not a name or a domain, or a failure.
     pub fn find(&self, profile_name: &JsValue, domain: &JsValue) -> Result<JsValue, Thrown> {
-        let profile_name: ProfileName =
-            text(profile_name, "profile_name")?.parse().map_err(at("profile_name"))?;
-        let domain = text(domain, "domain")?.parse().map_err(at("domain"))?;
-        self.engine.call(|store| found(store.find(&profile_name, &domain)?.as_ref()))
+        let texts = [("profile_name", profile_name), ("domain", domain)];
+        let texts = texts.map(|(name, value)| Ok((name.into(), Json::String(text(value, name)?))));
+        let pair = Json::Object(texts.into_iter().collect::<Result<_, Refusal>>()?);
+        let pair = ListQuery::from_json(&pair)?;
+        self.engine.call(|store| match (&pair.profile_name, &pair.domain) {
+            (Some(profile_name), Some(domain)) => found(store.find(profile_name, domain)?.as_ref()),
+            _ => Ok(JsValue::UNDEFINED),
+        })
     }
 
     /// A page of connections, newest first: `{items, next_cursor}`. Queries have `profile_name`, `domain`, `query`,
@@ -386,12 +390,11 @@ impl Store {
     /// A refusal, a failure, or what the iterable threw.
     pub fn load(&self, lines: &JsValue) -> Result<JsValue, Thrown> {
         self.engine.call(|store| {
-            let lines = outside(|| js_sys::try_iter(lines)).map_err(Thrown)?;
-            let mut lines = lines.ok_or_else(|| {
-                Refusal::from(at("")(connectory::Problem {
-                    code: connectory::ViolationCode::InvalidType,
-                    message: "the lines cannot be iterated; send an array of them".into(),
-                }))
+            // Anything else cannot even be asked.
+            let iterated = lines.is_object().then(|| outside(|| js_sys::try_iter(lines)));
+            let mut lines = iterated.transpose().map_err(Thrown)?.flatten().ok_or_else(|| {
+                let problem = "the lines cannot be iterated; send an array of them";
+                refused("", ViolationCode::InvalidType, problem)
             })?;
             let mut thrown = None;
             let lines = std::iter::from_fn(|| match outside(|| lines.next())? {
@@ -489,7 +492,7 @@ fn no_answer() -> Error {
 
 fn unanswered(error: Error) -> Result<JsValue, Thrown> {
     let outcome = if error.refusal().is_some() { "refused" } else { "failed" };
-    let answered = answer(&Answered { outcome, connection: None, existing_id: None })?;
+    let answered = answer(&Answered { outcome, connection: None, conflict: None })?;
     js_sys::Reflect::set(&answered, &"error".into(), &Thrown::from(error).0).map_err(Thrown)?;
     Ok(answered)
 }

@@ -38,7 +38,8 @@ pub(crate) fn alive() -> Result<(), Thrown> {
 }
 
 fn dead(what: &str) -> Thrown {
-    let message = format!("this instance is of no use any more, load another one; it ended with: {what}");
+    let message =
+        format!("this instance is of no use any more, load another one; it ended with: {what}");
     StoreError::Internal(message).into()
 }
 
