@@ -1,6 +1,9 @@
 // The engine in WebAssembly answers every case in tests/cases as it is written there, and dumps what the native one does.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, test } from "node:test";
 import { Run, files } from "./cases.mjs";
 import { Store } from "./engine.mjs";
@@ -8,7 +11,9 @@ import { Subject, linesOf } from "./subject.mjs";
 
 /** What the native engine dumped at the end of every scenario, and its stores as files, by the file of cases. */
 const native = JSON.parse(readFileSync(process.env.CONNECTORY_NATIVE ?? "target/javascript/native.json", "utf8"));
-const count = { files: 0, scenarios: 0, steps: 0, dumps: 0, stores: 0 };
+const command = process.env.CONNECTORY ?? "target/debug/connectory";
+const directory = mkdtempSync(join(tmpdir(), "connectory-"));
+const count = { files: 0, scenarios: 0, steps: 0, dumps: 0, stores: 0, files_opened_natively: 0 };
 
 for (const file of files()) {
   test(`${file.name}: ${file.about}`, () => {
@@ -30,18 +35,26 @@ for (const file of files()) {
       const { dump, bytes } = native[file.name][n];
       assert.equal(run.subject.dump(), dump, `${about}: the dump is the native one's`);
       count.dumps += 1;
-      for (const file of [Buffer.from(bytes, "base64"), run.subject.bytes()]) {
-        const opened = Store.fromBytes(file);
+      const ours = run.subject.bytes();
+      for (const store of [Buffer.from(bytes, "base64"), ours]) {
+        const opened = Store.fromBytes(store);
         assert.equal([...linesOf(opened)].join("\n"), dump, `${about}: the store opens again`);
         assert.deepEqual(opened.check().problems, []);
         opened.free();
         count.stores += 1;
       }
+      const path = join(directory, String(count.scenarios));
+      mkdirSync(path);
+      writeFileSync(join(path, "default.connectory"), ours);
+      const dumped = execFileSync(command, ["--store", path, "dump"], { encoding: "utf8" });
+      assert.equal(dumped, `${dump}\n`, `${about}: the store opens natively`);
+      count.files_opened_natively += 1;
     }
   });
 }
 
 after(() => {
+  rmSync(directory, { recursive: true });
   const cases = files();
   const scenarios = cases.flatMap((file) => file.scenarios);
   const steps = scenarios.reduce((sum, scenario) => sum + scenario.steps.length, 0);
@@ -52,5 +65,6 @@ after(() => {
     steps,
     dumps: scenarios.length,
     stores: 2 * scenarios.length,
+    files_opened_natively: scenarios.length,
   });
 });
