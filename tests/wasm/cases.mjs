@@ -17,10 +17,14 @@ const EXPECTATIONS = new Set([
   "is", "as", "whole", "with", "without", "details", "says", "ids", "kinds", "items", "more", "next", "each", "about",
 ]);
 const OPERATIONS = new Set([
-  "create", "create_text", "create_many", "update", "update_text", "record", "get", "find", "delete", "list", "profiles",
-  "delete_profile", "register_proxy", "proxies", "remove_proxy", "allows", "changes", "reopen",
+  "create", "create_text", "create_many", "update", "update_text", "record", "get", "find", "delete", "list",
+  "profiles", "delete_profile", "register_proxy", "proxies", "remove_proxy", "allows", "changes", "reopen",
 ]);
-const MODIFIERS = { create: ["key", "ensure"], create_many: ["key", "ensure"], create_text: ["key", "ensure", "pad_to"] };
+const MODIFIERS = {
+  create: ["key", "ensure"],
+  create_many: ["key", "ensure"],
+  create_text: ["key", "ensure", "pad_to"],
+};
 
 /** Takes the operation out of a step; texts of requests are requests. */
 function operationOf(step) {
@@ -118,7 +122,9 @@ function expect(expected, answer, faults) {
   if (is === undefined) throw new Error("is is missing");
   if (String(is) !== answer.is) faults.push(`it should be ${is}, not ${answer.is}`);
   if (whole !== undefined) same("the answer", whole, body);
-  for (const [name, wanted] of Object.entries(rest.with ?? {})) same(name, wanted, body?.[name] ?? (name in (body ?? {}) ? null : "absent"));
+  for (const [name, wanted] of Object.entries(rest.with ?? {})) {
+    same(name, wanted, name in (body ?? {}) ? body[name] : "absent");
+  }
   for (const [key, name] of [["ids", "id"], ["kinds", "kind"]]) {
     if (key in rest) same(key, rest[key], items.map((item) => item.body[name]));
   }
@@ -227,7 +233,7 @@ function connectionShape(body, faults) {
   }
 }
 
-/** Checks that an object has the members that it must have, no other than those and the optional ones, and each a value. */
+/** Checks that an object has the members that it must have, no others but the optional ones, and each a value. */
 function only(body, required, optional, faults) {
   for (const name of required) if (!(name in body)) faults.push(`${name} should never be absent`);
   for (const [name, value] of Object.entries(body)) {

@@ -1,4 +1,5 @@
-// The engine in WebAssembly answers every case in tests/cases as it is written there, and dumps what the native one does.
+// The engine in WebAssembly answers every case in tests/cases as it is written there, and dumps what the native one
+// dumps; each opens the other's stores.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// What the cases cannot say: values that only JavaScript has, iterables, stamps of the host, bytes, and the end of an instance.
+// What the cases cannot say: values that only JavaScript has, iterables, stamps of the host, bytes, the end of an
+// instance.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Store, instance } from "./engine.mjs";
@@ -21,7 +22,8 @@ function refuses(call, ...expected) {
   const error = thrown(call);
   assert.ok(error instanceof Error, String(error));
   assert.equal(error.code, "bad_request");
-  assert.deepEqual(error.details.map(({ code, message }) => `${code} ${/^[\w.]+(?=: )/.exec(message)?.[0] ?? ""}`.trim()), expected);
+  const field = (message) => /^[\w.]+(?=: )/.exec(message)?.[0] ?? "";
+  assert.deepEqual(error.details.map(({ code, message }) => `${code} ${field(message)}`.trim()), expected);
 }
 
 test("the clock and the random numbers are the host's unless stamps are given", () => {
@@ -38,7 +40,8 @@ test("the clock and the random numbers are the host's unless stamps are given", 
 
 test("what is undefined was not sent, what is null was", () => {
   const store = Store.open({ plan: undefined, cap: undefined, stamps: undefined });
-  const { connection } = store.create({ ...pair, login_url: undefined, proxy: undefined }, { idempotency_key: undefined });
+  const unset = { ...pair, login_url: undefined, proxy: undefined };
+  const { connection } = store.create(unset, { idempotency_key: undefined });
   assert.ok(!("login_url" in connection));
   assert.equal(connection.hosted_url, null);
   assert.equal(store.list({ query: undefined }).items.length, 1);

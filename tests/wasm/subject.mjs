@@ -72,7 +72,7 @@ export class Subject {
     return Store.open({ ...this.#opening, stamps: this.#stamps });
   }
 
-  /** Does what the step says; `null` where JavaScript cannot say it. */
+  /** Does what the step says. */
   perform(operation) {
     try {
       return this.#perform(operation);
