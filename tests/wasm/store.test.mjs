@@ -60,9 +60,14 @@ test("values that JSON does not have are refused", () => {
   circle.proxy = circle;
   refuses(() => store.create(circle), "invalid_value");
   refuses(() => store.create({ ...pair, health_check_interval: 3600n }), "invalid_value");
-  refuses(() => store.create({ ...pair, health_check_interval: NaN }), "invalid_type health_check_interval");
+  refuses(() => store.create({ ...pair, health_check_interval: NaN }), "invalid_value");
   refuses(() => store.create({ ...pair, get login_url() { throw new Error("no"); } }), "invalid_value");
   assert.equal(store.stats().connections, 0);
+  store.registerProxy("px-1");
+  const { id } = store.create({ ...pair, proxy: { id: "px-1" } }).connection;
+  refuses(() => store.update(id, { proxy: -Infinity }), "invalid_value");
+  assert.equal(store.get(id).proxy_id, "px-1");
+  assert.ok(!("proxy_id" in store.update(id, { proxy: null })));
   store.free();
 });
 

@@ -4,6 +4,7 @@ use crate::thrown::{Thrown, refused};
 use connectory::{Json, Refusal, StoreError, ViolationCode};
 use js_sys::{JSON, JsString};
 use serde::Serialize;
+use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 
 /// A request: a plain object, or JSON text.
@@ -15,7 +16,7 @@ pub(crate) fn request(value: &JsValue) -> Result<Json, Refusal> {
         None if value.is_undefined() || value.is_function() || value.is_symbol() => {
             return Ok(Json::Null);
         }
-        None => JSON::stringify(value).map_err(|thrown| {
+        None => stringified(value).map_err(|thrown| {
             not_json(format!("has no form in JSON: {}; send one plain object", said(&thrown)))
         })?,
     };
@@ -25,6 +26,24 @@ pub(crate) fn request(value: &JsValue) -> Result<Json, Refusal> {
         ));
     }
     Json::parse(String::from(text).as_bytes())
+}
+
+/// What `JSON.stringify` makes of a value, but for numbers that it would turn into `null`, which clears fields.
+fn stringified(value: &JsValue) -> Result<JsString, JsValue> {
+    let text = JSON::stringify(value)?;
+    if text.includes("null", 0) {
+        let finite = Closure::<dyn Fn(JsValue, JsValue) -> Result<JsValue, JsValue>>::new(
+            |name: JsValue, value: JsValue| match value.as_f64() {
+                Some(number) if !number.is_finite() => {
+                    let name = name.as_string().unwrap_or_default();
+                    Err(js_sys::Error::new(&format!("{name} is {number}")).into())
+                }
+                _ => Ok(value),
+            },
+        );
+        JSON::stringify_with_replacer(value, finite.as_ref())?;
+    }
+    Ok(text)
 }
 
 /// As [`request`], of what need not be sent at all.
