@@ -51,10 +51,10 @@ enum Call {
 }
 
 impl Checkpoints {
-    pub(crate) fn new(revision: u64) -> Self {
+    pub(crate) fn new(revision: u64, is_due: bool) -> Self {
         Self {
             last: Mutex::new([0, revision]),
-            is_due: AtomicBool::new(false),
+            is_due: AtomicBool::new(is_due),
             pending_bytes: AtomicU64::new(0),
             call: Mutex::new(Call::Nothing),
             called: Condvar::new(),

@@ -119,7 +119,7 @@ impl Live {
             this: this.clone(),
             read_only: disk.is_read_only(),
             queue: Queue::new(options.queue),
-            checkpoints: Checkpoints::new(covered),
+            checkpoints: Checkpoints::new(covered, is_behind),
             storage,
             options,
             last_seq: Mutex::new(seq),

@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p connectory-benches --bin cost [SIZE ...]`. Every operation is timed by itself, on random
 //! pairs; the table has medians in microseconds. Creates are timed last, one caller waiting for each, in a file
-//! (durable) and in memory; beside them stands what the disk takes for one synced write of 4 KiB.
+//! (durable) and in memory; beside them stands what the disk takes for one synced write of 4 KiB. Reads are of the
+//! tables, with nothing recent above them.
 
 use connectory::{
     ConnectionId, Creation, Domain, ListQuery, NewConnection, Options, ProfileName, Store,
@@ -73,6 +74,8 @@ fn measure(size: usize) -> Outcome<Vec<Row>> {
             let _created: Creation = creation?;
         }
     }
+    store.checkpoint()?;
+    memory.checkpoint()?;
     eprintln!("measuring {size}");
     let mut rows = reads(&store, &ids)?;
     let created =
