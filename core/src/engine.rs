@@ -96,7 +96,10 @@ pub(crate) enum Answer {
 }
 
 /// How a create stands before it writes anything.
-#[expect(clippy::large_enum_variant, reason = "looked at where it is made, never kept")]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::large_enum_variant, reason = "looked at where it is made, never kept")
+)]
 pub(crate) enum Settled {
     /// The pair is taken, and this is the answer.
     Answered(Creation),

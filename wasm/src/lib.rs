@@ -1,0 +1,19 @@
+//! The engine in WebAssembly: [`Store`], one method a request, without rules of its own.
+//!
+//! Requests are plain objects in the API's own names, or JSON text, and are read by the engine's readers from what
+//! `JSON.stringify` makes of them: `undefined` is absent; half of a surrogate pair and `NaN` are refused. Answers are plain
+//! objects again, and what is unset is absent from them. What is refused or failed is thrown: an `Error` with the API's
+//! `code` and, for a request that breaks the rules, its `details`.
+//!
+//! There are no threads here: a call does all its work before it returns, checkpoints too. A panic is thrown as an error,
+//! and after it every store of this instance of the module answers with nothing else.
+
+mod border;
+mod options;
+mod stamps;
+mod store;
+mod thrown;
+mod turn;
+
+pub use store::{Dump, Store};
+pub use thrown::Thrown;
