@@ -81,12 +81,17 @@ impl Plan {
     pub(crate) fn draw(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let modes = [CommitMode::OnePhase, CommitMode::QuickRepair];
+        let checkpoint_mode = [CheckpointMode::Inline, CheckpointMode::OnDemand][rng.usize(..2)];
+        let mut log_bytes = [8 << 10, 16 << 10, 64 << 10][rng.usize(..3)];
+        if checkpoint_mode == CheckpointMode::OnDemand {
+            log_bytes = 8 << 10;
+        }
         Self {
             seed,
             mode: modes[rng.usize(..2)],
             cache_bytes: [0, 16 << 10, 1 << 20][rng.usize(..3)],
-            log_bytes: [8 << 10, 16 << 10, 64 << 10][rng.usize(..3)],
-            checkpoint_mode: [CheckpointMode::Inline, CheckpointMode::OnDemand][rng.usize(..2)],
+            log_bytes,
+            checkpoint_mode,
             operations: rng.usize(20..70),
             resumes: rng.bool(),
         }
@@ -378,7 +383,12 @@ impl<'a> Living<'a> {
     }
 
     fn step(&mut self) {
-        let (what, operation): (_, fn(&mut Self)) = match self.rng.u8(..100) {
+        let mut draw = self.rng.u8(..100);
+        // Where checkpoints are made on demand there is seldom one, so that the log fills before it.
+        if self.plan.checkpoint_mode == CheckpointMode::OnDemand && self.rng.u8(..5) > 0 {
+            draw = draw.min(86);
+        }
+        let (what, operation): (_, fn(&mut Self)) = match draw {
             0..38 => ("create", Self::create),
             38..48 => ("create many", Self::create_many),
             48..60 => ("update", Self::update),
