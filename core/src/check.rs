@@ -7,11 +7,10 @@ use crate::domain_rows;
 use crate::feed::Feed;
 use crate::profile_rows;
 use crate::query;
-use crate::rows::{Order, Rows, View};
+use crate::rows::{Rows, View};
 use crate::tables::{self, Table};
 use crate::{Change, Changes, Error};
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -55,17 +54,13 @@ pub(crate) fn check(view: &View, feed: &Feed) -> Result<CheckReport, StoreError>
     Ok(report)
 }
 
-fn all(rows: Rows<'_>, table: Table) -> Result<crate::rows::Scan<'_>, StoreError> {
-    rows.scan(table, Bound::Unbounded, Bound::Unbounded, Order::Rising)
-}
-
 fn check_connections(
     rows: Rows<'_>,
     report: &mut CheckReport,
     proxy_uses: &mut BTreeMap<String, u64>,
 ) -> Result<(), StoreError> {
     let last = (rows.state().last_id.ms, rows.state().last_id.order);
-    let mut scan = all(rows, Table::Connections)?;
+    let mut scan = rows.all(Table::Connections)?;
     while let Some(found) = scan.next(|key, value| {
         let id = tables::trailing_id(key)?;
         Ok((id, codec::decode_record(id, value)))
@@ -132,7 +127,7 @@ fn check_proxies(
 ) -> Result<(), StoreError> {
     let mut named = 0_u64;
     let mut entries = 0_u64;
-    let mut scan = all(rows, Table::Proxies)?;
+    let mut scan = rows.all(Table::Proxies)?;
     while let Some(proxy) = scan.next(|key, value| {
         if !key.starts_with(tables::ALL_PROXIES) {
             return Ok(None);

@@ -111,13 +111,9 @@ impl fmt::Debug for Disk {
 }
 
 impl Disk {
-    fn new(database: Opened, storage: &dyn Storage) -> Self {
-        Self {
-            database,
-            commit_mode: storage.commit_mode(),
-            put_bytes: AtomicU64::new(0),
-            opened_bytes: 0,
-        }
+    fn new(database: Opened, storage: &dyn Storage, opened_bytes: u64) -> Self {
+        let commit_mode = storage.commit_mode();
+        Self { database, commit_mode, put_bytes: AtomicU64::new(0), opened_bytes }
     }
 
     /// Opens the tables in `storage`, making them where it is empty.
@@ -133,8 +129,8 @@ impl Disk {
             .set_cache_size(cache_bytes)
             .create_with_backend(backend.clone())
             .map_err(open_error)?;
-        let mut disk = Self::new(Opened::Writable(database, backend.clone()), storage);
-        disk.opened_bytes = opened_bytes;
+        let database = Opened::Writable(database, backend.clone());
+        let disk = Self::new(database, storage, opened_bytes);
         if is_new || disk.has_no_tables()? {
             backend.release()?;
             disk.make_tables()?;
@@ -157,7 +153,7 @@ impl Disk {
             .set_cache_size(cache_bytes)
             .open_read_only_with_backend(Boxed(storage.open()?))
             .map_err(open_error)?;
-        let disk = Self::new(Opened::ReadOnly(database), storage);
+        let disk = Self::new(Opened::ReadOnly(database), storage, 0);
         disk.check_format()?;
         if disk.is_loading()? || disk.log_mark()?.is_some() {
             return Err(not_closed());
@@ -291,10 +287,9 @@ impl Disk {
     }
 
     /// Says, durably, which log is needed from now on.
-    pub(crate) fn set_log_mark(&self, mark: Option<LogMark>) -> Result<(), StoreError> {
-        let row =
-            mark.map(|mark| [mark.id.to_be_bytes(), mark.segment_bytes.to_be_bytes()].concat());
-        self.transact(|transaction| set_meta(transaction, META_LOG, row.as_deref()))
+    pub(crate) fn set_log_mark(&self, mark: LogMark) -> Result<(), StoreError> {
+        let row = [mark.id.to_be_bytes(), mark.segment_bytes.to_be_bytes()].concat();
+        self.transact(|transaction| set_meta(transaction, META_LOG, Some(&row)))
     }
 
     /// Runs `write` in a transaction and commits it.
@@ -343,8 +338,7 @@ impl Disk {
         self.transact(|transaction| {
             for name in Table::ALL {
                 let mut table = transaction.open_table(definition(name)).map_err(table_error)?;
-                let all = (Bound::Unbounded, Bound::Unbounded);
-                let mut scan = Rows::of(view).scan(name, all.0, all.1, Order::Rising)?;
+                let mut scan = Rows::of(view).all(name)?;
                 while let Some(()) = scan
                     .next(|key, value| table.insert(key, value).map(drop).map_err(storage_error))?
                 {

@@ -10,7 +10,6 @@ use crate::rows::{Order, Rows, Scan};
 use crate::tables::{self, DomainKey, RowChanges, Table};
 use crate::walk::{Ids, Step};
 use crate::{ConnectionId, Domain, StoreError};
-use std::ops::Bound;
 
 fn number(rows: Rows<'_>, domain: &str) -> Result<Option<u32>, StoreError> {
     rows.read(Table::Domains, &tables::domain_name(domain), tables::domain_number)
@@ -113,7 +112,7 @@ pub(crate) fn check(rows: Rows<'_>, problem: &mut impl FnMut(String)) -> Result<
     }
     let last = rows.state().last_domain;
     let mut entries = 0;
-    let mut scan = rows.scan(Table::Domains, Bound::Unbounded, Bound::Unbounded, Order::Rising)?;
+    let mut scan = rows.all(Table::Domains)?;
     while let Some(found) = scan.next(|key, value| {
         Ok(match DomainKey::read(key)? {
             DomainKey::Name(domain) => Found::Name(domain.into(), tables::domain_number(value)?),

@@ -191,6 +191,11 @@ impl Live {
         self.replace(|_| published);
     }
 
+    /// Publishes these tables, with nothing above them.
+    pub(crate) fn publish_tables(&self, base: Snapshot) {
+        self.publish(Published::Open(Arc::new(View::of(base))));
+    }
+
     /// Publishes what `edit` makes of the recent rows; after a failure too, for whoever reopens the store.
     pub(crate) fn edit_recent(&self, edit: impl FnOnce(&Recent) -> Recent) {
         self.replace(|before| match before {
@@ -445,7 +450,7 @@ impl Live {
         let log = Log::begin(file, mark, self.stamp().random)?;
         // The log stands before the tables say that it is needed, and the tables say so before it is.
         let marked = match &*lock(&self.disk) {
-            Some(disk) => disk.set_log_mark(Some(mark)),
+            Some(disk) => disk.set_log_mark(mark),
             None => Err(StoreError::Closed),
         };
         marked.map_err(Failure::Halfway)?;
@@ -480,7 +485,7 @@ impl Live {
         let base = open.snapshot().map_err(Failure::Halfway)?;
         self.feed_mut().add(changes, state.seq);
         self.checkpoints.add(state.revision);
-        self.publish(Published::Open(Arc::new(View::of(base))));
+        self.publish_tables(base);
         Ok(())
     }
 

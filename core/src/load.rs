@@ -6,7 +6,6 @@ use crate::engine::{Batch, Op, State};
 use crate::live::{BULK_BYTES, BULK_ROWS, Live, Published, lock};
 use crate::rows::View;
 use crate::{Error, Problem, Refusal, StoreError, Used};
-use std::sync::Arc;
 
 /// Loads `lines` while nobody else writes; returns the number of connections.
 ///
@@ -33,7 +32,7 @@ pub(crate) fn load(
             Ok(base) => {
                 live.feed_mut().begin_after(base.state.seq);
                 live.checkpoints.add(base.state.revision);
-                live.publish(Published::Open(Arc::new(View::of(base))));
+                live.publish_tables(base);
                 loaded
             }
             Err(error) => {

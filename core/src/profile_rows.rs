@@ -18,7 +18,6 @@ use crate::rows::{Order, Rows, Scan};
 use crate::tables::{self, ProfileKey, RowChanges, Table};
 use crate::walk::{Ids, Step};
 use crate::{ConnectionId, Domain, ProfileName, StoreError};
-use std::ops::Bound;
 
 /// As many connections stand in a profile's own row.
 const OWN_ROW_MAX: usize = 16;
@@ -159,11 +158,10 @@ pub(crate) fn holder(
     name: &ProfileName,
     domain: &Domain,
 ) -> Result<Option<ConnectionId>, StoreError> {
-    let domain = domain.as_str();
-    match in_own_row(rows, name, |entries| entries.holder(domain))? {
-        Some(holder) => Ok(holder),
-        None => rows.read(Table::Profiles, &tables::pair(name, domain), tables::trailing_id),
-    }
+    Ok(match place(rows, name, domain)? {
+        Place::Taken(id) => Some(id),
+        Place::Free(_) => None,
+    })
 }
 
 /// How a pair stands.
@@ -395,7 +393,7 @@ impl SpilledProfile {
 pub(crate) fn check(rows: Rows<'_>, problem: &mut impl FnMut(String)) -> Result<Tally, StoreError> {
     let mut tally = Tally::default();
     let mut spilled: Option<SpilledProfile> = None;
-    let mut scan = rows.scan(Table::Profiles, Bound::Unbounded, Bound::Unbounded, Order::Rising)?;
+    let mut scan = rows.all(Table::Profiles)?;
     while let Some(found) = scan.next(Found::read)? {
         if let Found::Few(name, ..) | Found::Spilled(name, _) = &found {
             tally.profiles += 1;

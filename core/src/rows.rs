@@ -234,6 +234,11 @@ impl<'a> Rows<'a> {
         })
     }
 
+    /// All rows of a table, in key order.
+    pub(crate) fn all(&self, table: Table) -> Result<Scan<'a>, StoreError> {
+        self.scan(table, Bound::Unbounded, Bound::Unbounded, Order::Rising)
+    }
+
     /// The rows whose keys begin with `prefix`.
     pub(crate) fn scan_prefix(
         &self,

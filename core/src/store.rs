@@ -4,10 +4,9 @@ use crate::check::{self, CheckReport};
 use crate::disk::Disk;
 use crate::dump::Dump;
 use crate::engine::{Answer, Op, Settled, State, settle};
-use crate::live::{Bulk, Handle, Live, Published, lock, mismatched};
+use crate::live::{Bulk, Handle, Live, lock, mismatched};
 use crate::load;
 use crate::query;
-use crate::rows::View;
 use crate::storage::Storage;
 use crate::{
     Changes, Connection, ConnectionId, CreateOptions, Creation, Domain, Error, ListQuery,
@@ -462,7 +461,7 @@ impl Store {
             let open = disk.as_mut().ok_or(StoreError::Closed)?;
             let pages = open.check_pages();
             let base = open.snapshot()?;
-            live.publish(Published::Open(Arc::new(View::of(base))));
+            live.publish_tables(base);
             match pages? {
                 Some(sound) => {
                     report.pages_checked = true;
