@@ -8,7 +8,7 @@ use crate::peer::Outcome;
 use crate::trees::{Engine, Rows, Tree, WritableRows};
 use fjall::config::HashRatioPolicy;
 use fjall::{
-    Guard, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, SingleWriterTxDatabase,
+    Guard, KeyspaceCreateOptions, PersistMode, Readable, SingleWriterTxDatabase,
     SingleWriterTxKeyspace, SingleWriterWriteTx, Snapshot,
 };
 use std::path::Path;
@@ -43,73 +43,40 @@ impl Fjall {
     }
 }
 
-pub(crate) struct Reading<'a> {
-    snapshot: Snapshot,
+/// The trees, as a snapshot or a transaction sees them.
+pub(crate) struct Seen<'a, R> {
+    by: R,
     trees: &'a [SingleWriterTxKeyspace; 3],
 }
 
-pub(crate) struct Writing<'a> {
-    transaction: SingleWriterWriteTx<'a>,
-    trees: &'a [SingleWriterTxKeyspace; 3],
-}
+type Reading<'a> = Seen<'a, Snapshot>;
+type Writing<'a> = Seen<'a, SingleWriterWriteTx<'a>>;
 
-fn get<T>(
-    rows: &impl Readable,
-    keyspace: impl AsRef<Keyspace>,
-    key: &[u8],
-    see: impl FnOnce(&[u8]) -> T,
-) -> Outcome<Option<T>> {
-    Ok(rows.get(keyspace, key)?.map(|value| see(&value)))
-}
+impl<R: Readable> Rows for Seen<'_, R> {
+    fn get<T>(&self, tree: Tree, key: &[u8], see: impl FnOnce(&[u8]) -> T) -> Outcome<Option<T>> {
+        let value = self.by.get(&self.trees[tree as usize], key)?;
+        Ok(value.map(|value| see(&value)))
+    }
 
-fn last(
-    rows: &impl Readable,
-    keyspace: impl AsRef<Keyspace>,
-    prefix: &[u8],
-    mut see: impl FnMut(&[u8], &[u8]) -> Outcome<bool>,
-) -> Outcome<()> {
-    for row in rows.prefix(keyspace, prefix).rev() {
-        let (key, value) = Guard::into_inner(row)?;
-        if !see(&key, &value)? {
-            break;
+    fn last(
+        &self,
+        tree: Tree,
+        prefix: &[u8],
+        mut see: impl FnMut(&[u8], &[u8]) -> Outcome<bool>,
+    ) -> Outcome<()> {
+        for row in self.by.prefix(&self.trees[tree as usize], prefix).rev() {
+            let (key, value) = Guard::into_inner(row)?;
+            if !see(&key, &value)? {
+                break;
+            }
         }
-    }
-    Ok(())
-}
-
-impl Rows for Reading<'_> {
-    fn get<T>(&self, tree: Tree, key: &[u8], see: impl FnOnce(&[u8]) -> T) -> Outcome<Option<T>> {
-        get(&self.snapshot, &self.trees[tree as usize], key, see)
-    }
-
-    fn last(
-        &self,
-        tree: Tree,
-        prefix: &[u8],
-        see: impl FnMut(&[u8], &[u8]) -> Outcome<bool>,
-    ) -> Outcome<()> {
-        last(&self.snapshot, &self.trees[tree as usize], prefix, see)
-    }
-}
-
-impl Rows for Writing<'_> {
-    fn get<T>(&self, tree: Tree, key: &[u8], see: impl FnOnce(&[u8]) -> T) -> Outcome<Option<T>> {
-        get(&self.transaction, &self.trees[tree as usize], key, see)
-    }
-
-    fn last(
-        &self,
-        tree: Tree,
-        prefix: &[u8],
-        see: impl FnMut(&[u8], &[u8]) -> Outcome<bool>,
-    ) -> Outcome<()> {
-        last(&self.transaction, &self.trees[tree as usize], prefix, see)
+        Ok(())
     }
 }
 
 impl WritableRows for Writing<'_> {
     fn put(&mut self, tree: Tree, key: &[u8], value: &[u8]) -> Outcome<()> {
-        self.transaction.insert(&self.trees[tree as usize], key, value);
+        self.by.insert(&self.trees[tree as usize], key, value);
         Ok(())
     }
 }
@@ -119,17 +86,17 @@ impl Engine for Fjall {
     type Writing<'a> = Writing<'a>;
 
     fn read(&self) -> Outcome<Reading<'_>> {
-        Ok(Reading { snapshot: self.database.read_tx(), trees: &self.trees })
+        Ok(Seen { by: self.database.read_tx(), trees: &self.trees })
     }
 
     fn write<T>(&self, write: impl FnOnce(&mut Writing<'_>) -> Outcome<(T, bool)>) -> Outcome<T> {
-        let transaction = self.database.write_tx().durability(Some(PersistMode::SyncData));
-        let mut rows = Writing { transaction, trees: &self.trees };
+        let by = self.database.write_tx().durability(Some(PersistMode::SyncData));
+        let mut rows = Seen { by, trees: &self.trees };
         let (answer, changed) = write(&mut rows)?;
         if changed {
-            rows.transaction.commit()?;
+            rows.by.commit()?;
         } else {
-            rows.transaction.rollback();
+            rows.by.rollback();
         }
         Ok(answer)
     }
