@@ -86,12 +86,16 @@ fn size_of_list(list: &crate::AllowedDomains) -> usize {
     list.as_slice().iter().map(|entry| entry.as_str().len()).sum()
 }
 
-/// The answer to an [`Op`].
-#[derive(Debug, Clone)]
-pub(crate) enum Answer {
+/// The answer to a [`Write`](crate::Write).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// Of a create.
     Creation(Box<Creation>),
+    /// Of an update and of a record: the connection as it stands then.
     Connection(Box<Connection>),
+    /// Of the registration of a proxy.
     Proxy(Proxy),
+    /// Of what takes something away.
     Done,
 }
 
@@ -204,19 +208,19 @@ impl<'a> Batch<'a> {
     }
 
     /// Applies one operation, seeing all before it.
-    pub(crate) fn apply(&mut self, op: Op) -> Result<Answer, Error> {
+    pub(crate) fn apply(&mut self, op: Op) -> Result<Written, Error> {
         match op {
             Op::Create(create) => {
-                self.create(*create).map(|creation| Answer::Creation(Box::new(creation)))
+                self.create(*create).map(|creation| Written::Creation(Box::new(creation)))
             }
-            Op::Update(id, patch) => self.update(id, &patch).map(Answer::from),
+            Op::Update(id, patch) => self.update(id, &patch).map(Written::from),
             Op::Record(id, seen) => {
                 let record = query::record(self.rows(), id)?;
-                self.modify(record, |connection| connection.observe(&seen)).map(Answer::from)
+                self.modify(record, |connection| connection.observe(&seen)).map(Written::from)
             }
             Op::Delete(id) => self.delete(id),
             Op::DeleteProfile(name) => self.delete_profile(&name),
-            Op::RegisterProxy(id, name) => self.register_proxy(id, name).map(Answer::Proxy),
+            Op::RegisterProxy(id, name) => self.register_proxy(id, name).map(Written::Proxy),
             Op::RemoveProxy(id) => self.remove_proxy(id),
             Op::Restore(record) => self.restore(&record),
             Op::RestoreProfile(name) => self.restore_profile(&name),
@@ -339,7 +343,7 @@ impl<'a> Batch<'a> {
         Ok(record.connection)
     }
 
-    fn delete(&mut self, id: ConnectionId) -> Result<Answer, Error> {
+    fn delete(&mut self, id: ConnectionId) -> Result<Written, Error> {
         let Connection { profile_name, domain, proxy_id, .. } =
             query::record(self.rows(), id)?.connection;
         let of_profile = profile_rows::remove(self.rows(), &profile_name, &domain, id)?;
@@ -352,16 +356,16 @@ impl<'a> Batch<'a> {
         self.put_proxy(proxy_row);
         self.change(ChangeKind::Deleted, id, &[]);
         self.state.connections = self.state.connections.saturating_sub(1);
-        Ok(Answer::Done)
+        Ok(Written::Done)
     }
 
-    fn delete_profile(&mut self, name: &ProfileName) -> Result<Answer, Error> {
+    fn delete_profile(&mut self, name: &ProfileName) -> Result<Written, Error> {
         match query::profile(self.rows(), name)? {
             None => Err(Missing::Profile(name.to_string()).into()),
             Some(0) => {
                 self.effects.remove(Table::Profiles, tables::profile(name));
                 self.state.profiles = self.state.profiles.saturating_sub(1);
-                Ok(Answer::Done)
+                Ok(Written::Done)
             }
             Some(connections) => {
                 Err(Refusal::InUse(Used::Profile { name: name.clone(), connections }).into())
@@ -388,7 +392,7 @@ impl<'a> Batch<'a> {
         Ok(proxy)
     }
 
-    fn remove_proxy(&mut self, id: ProxyId) -> Result<Answer, Error> {
+    fn remove_proxy(&mut self, id: ProxyId) -> Result<Written, Error> {
         let Some(proxy) = query::proxy(self.rows(), &id)? else {
             return Err(Missing::Proxy(id.to_string()).into());
         };
@@ -401,11 +405,11 @@ impl<'a> Batch<'a> {
         }
         self.effects.remove(Table::Proxies, tables::proxy(&id));
         self.state.proxies = self.state.proxies.saturating_sub(1);
-        Ok(Answer::Done)
+        Ok(Written::Done)
     }
 
     /// Puts back a connection from a dump, if nothing that is there contradicts it.
-    fn restore(&mut self, record: &Record) -> Result<Answer, Error> {
+    fn restore(&mut self, record: &Record) -> Result<Written, Error> {
         let connection = &record.connection;
         let problem = |field: &str, message: &str| {
             Err(Error::from(Refusal::from(Problem::value(message).at(field))))
@@ -427,15 +431,15 @@ impl<'a> Batch<'a> {
         }
         self.insert(record, profile_row.as_deref())?;
         self.state.last_id.raise_to(connection.id);
-        Ok(Answer::Done)
+        Ok(Written::Done)
     }
 
-    fn restore_profile(&mut self, name: &ProfileName) -> Result<Answer, Error> {
+    fn restore_profile(&mut self, name: &ProfileName) -> Result<Written, Error> {
         if query::profile(self.rows(), name)?.is_none() {
             self.effects.put(Table::Profiles, tables::profile(name), profile_rows::EMPTY.to_vec());
             self.state.profiles += 1;
         }
-        Ok(Answer::Done)
+        Ok(Written::Done)
     }
 
     fn put_rows(&mut self, table: Table, changes: RowChanges) {
@@ -478,7 +482,7 @@ fn set<T>(field: &mut T, value: Option<T>) {
     }
 }
 
-impl From<Connection> for Answer {
+impl From<Connection> for Written {
     fn from(connection: Connection) -> Self {
         Self::Connection(Box::new(connection))
     }

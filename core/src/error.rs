@@ -326,6 +326,23 @@ impl StoreError {
         }
     }
 
+    /// What failed, more exactly than the code says: for programs that own the store, never sent over HTTP.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::InUse => "in_use",
+            Self::NotAStore(_) => "not_a_store",
+            Self::Damaged(_) => "damaged",
+            Self::OtherFormat { .. } => "other_format",
+            Self::StorageFull => "storage_full",
+            Self::Io(_) => "io",
+            Self::OutcomeUnknown(_) => "outcome_unknown",
+            Self::Busy => "busy",
+            Self::ReadOnly => "read_only",
+            Self::Closed => "closed",
+            Self::Internal(_) => "internal",
+        }
+    }
+
     /// Whether the storage itself failed, and must be reopened before it is of use again.
     pub(crate) fn is_of_storage(&self) -> bool {
         matches!(self, Self::Io(_) | Self::StorageFull)

@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use crate::disk::Disk;
-use crate::storage::{MemoryStorage, Storage};
+use crate::storage::{MAGIC, MemoryStorage, Storage, check_magic};
 use redb::backends::FileBackend;
 use redb::{DatabaseError, StorageBackend};
 use std::fs::{File, OpenOptions};
@@ -25,9 +25,6 @@ enum Access {
 
 /// What the name of a store's log ends in, after the store's own.
 const LOG_SUFFIX: &str = "-log";
-
-/// What every redb file begins with.
-const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
 
 impl FileStorage {
     /// The store at `path`, made there if nothing is.
@@ -105,10 +102,7 @@ impl Storage for FileStorage {
         }?;
         let mut head = Vec::new();
         Read::by_ref(&mut file).take(MAGIC.len() as u64).read_to_end(&mut head)?;
-        if head != MAGIC {
-            let what = if head.is_empty() { "the file is empty" } else { "it begins otherwise" };
-            return Err(StoreError::NotAStore(what.into()));
-        }
+        check_magic(&head)?;
         backend(file)
     }
 

@@ -85,6 +85,7 @@ mod load;
 mod options;
 mod store;
 mod subscription;
+mod write;
 
 // The way in from the network.
 pub mod http;
@@ -99,6 +100,7 @@ pub use connection::{Conflict, Connection, Creation};
 pub use credential::{Credential, CredentialText};
 pub use domain::{AllowedDomains, Domain, HostPattern, SSO_HOSTS};
 pub use dump::Dump;
+pub use engine::Written;
 pub use error::{Error, Missing, Problem, Refusal, StoreError, Used, Violation, ViolationCode};
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub use file::FileStorage;
@@ -116,11 +118,12 @@ pub use plan::{HealthCheckInterval, Limits, Plan};
 pub use profile::{Profile, ProfileName};
 pub use proxy::{Proxy, ProxyId, ProxyName, ProxyRef};
 pub use request::{Edit, IdempotencyKey, NewConnection, Patch, Settings};
-pub use storage::{CommitMode, MemoryStorage, Storage};
+pub use storage::{CommitMode, MAGIC, MemoryStorage, Storage, check_magic};
 pub use store::{Stats, Store};
 pub use subscription::{Delivery, Subscription};
 pub use timestamp::Timestamp;
 pub use web_url::WebUrl;
+pub use write::Write;
 
 /// What a [`Storage`] opens: the five calls by which the engine underneath reads and writes bytes.
 pub use redb::{BackendError, StorageBackend};

@@ -8,11 +8,11 @@ use crate::checkpoint::Checkpoints;
 use crate::codec;
 use crate::commit::{Full, Queue, Weight};
 use crate::disk::{Disk, Snapshot};
-use crate::engine::{Answer, Batch, Op, State};
+use crate::engine::{Batch, Op, State, Written};
 use crate::feed::Feed;
 use crate::log::{Log, LogMark, Room};
 use crate::rows::{Effects, Recent, Rows, View};
-use crate::{Connection, Creation, Error, Options, Stamp, Storage, StoreError};
+use crate::{Connection, Error, Options, Stamp, Storage, StoreError};
 use arc_swap::ArcSwap;
 use std::sync::{
     Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
@@ -23,7 +23,7 @@ use std::time::Duration;
 pub(crate) const BULK_ROWS: usize = 10_000;
 pub(crate) const BULK_BYTES: usize = 4 << 20;
 
-type Answers = Vec<Result<Answer, Error>>;
+type Answers = Vec<Result<Written, Error>>;
 
 /// An open store.
 #[derive(Debug)]
@@ -88,18 +88,18 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Operations on their way to one commit.
 #[derive(Debug, Default)]
-pub(crate) struct Bulk {
+struct Bulk {
     ops: Vec<Op>,
     bytes: usize,
 }
 
 impl Bulk {
-    pub(crate) fn is_full_for(&self, op: &Op) -> bool {
+    fn is_full_for(&self, op: &Op) -> bool {
         self.ops.len() == BULK_ROWS
             || (!self.ops.is_empty() && self.bytes + op.size_bytes() > BULK_BYTES)
     }
 
-    pub(crate) fn push(&mut self, op: Op) {
+    fn push(&mut self, op: Op) {
         self.bytes += op.size_bytes();
         self.ops.push(op);
     }
@@ -320,28 +320,38 @@ impl Live {
         Ok(view)
     }
 
-    pub(crate) fn write(&self, op: Op) -> Result<Answer, Error> {
+    pub(crate) fn write(&self, op: Op) -> Result<Written, Error> {
         let weight = Weight { ops: 1, bytes: op.size_bytes() };
         self.submit(vec![op], weight).pop().unwrap_or_else(|| Err(mismatched()))
     }
 
     pub(crate) fn write_connection(&self, op: Op) -> Result<Connection, Error> {
         match self.write(op)? {
-            Answer::Connection(connection) => Ok(*connection),
+            Written::Connection(connection) => Ok(*connection),
             _ => Err(mismatched()),
         }
     }
 
-    pub(crate) fn create_bulk(
-        &self,
-        bulk: Bulk,
-    ) -> impl Iterator<Item = Result<Creation, Error>> + use<> {
+    /// Does any number of operations, in commits of a bearable length. An answer for each.
+    pub(crate) fn write_many(&self, ops: impl Iterator<Item = Op>) -> Answers {
+        let mut answers = Vec::new();
+        let mut bulk = Bulk::default();
+        for op in ops {
+            if bulk.is_full_for(&op) {
+                answers.extend(self.write_bulk(std::mem::take(&mut bulk)));
+            }
+            bulk.push(op);
+        }
+        answers.extend(self.write_bulk(bulk));
+        answers
+    }
+
+    fn write_bulk(&self, bulk: Bulk) -> Answers {
+        if bulk.ops.is_empty() {
+            return Vec::new();
+        }
         let weight = Weight { ops: bulk.ops.len(), bytes: bulk.bytes };
-        let answers = if bulk.ops.is_empty() { Vec::new() } else { self.submit(bulk.ops, weight) };
-        answers.into_iter().map(|answer| match answer? {
-            Answer::Creation(creation) => Ok(*creation),
-            _ => Err(mismatched()),
-        })
+        self.submit(bulk.ops, weight)
     }
 
     /// Waits until the operations are durable, in a batch with whatever else there is. An answer for each.

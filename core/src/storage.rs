@@ -90,6 +90,22 @@ impl Storage for MemoryStorage {
     }
 }
 
+/// What every store begins with.
+pub const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
+
+/// Checks the first bytes of a file that must be a store already: an empty one would be made into a new store.
+///
+/// # Errors
+///
+/// [`StoreError::NotAStore`].
+pub fn check_magic(head: &[u8]) -> Result<(), StoreError> {
+    if head == MAGIC {
+        return Ok(());
+    }
+    let what = if head.is_empty() { "the file is empty" } else { "it begins otherwise" };
+    Err(StoreError::NotAStore(what.into()))
+}
+
 fn out_of_range() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "beyond the end of the storage")
 }

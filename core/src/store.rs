@@ -3,15 +3,15 @@
 use crate::check::{self, CheckReport};
 use crate::disk::Disk;
 use crate::dump::Dump;
-use crate::engine::{Answer, Op, Settled, State, settle};
-use crate::live::{Bulk, Handle, Live, lock, mismatched};
+use crate::engine::{Op, Settled, State, settle};
+use crate::live::{Handle, Live, lock, mismatched};
 use crate::load;
 use crate::query;
 use crate::storage::Storage;
 use crate::{
     Changes, Connection, ConnectionId, CreateOptions, Creation, Domain, Error, ListQuery,
     NewConnection, Observation, Options, Page, PageQuery, Patch, Profile, ProfileName, Proxy,
-    ProxyId, ProxyName, Refusal, StoreError, Subscription, Used,
+    ProxyId, ProxyName, Refusal, StoreError, Subscription, Used, Write, Written,
 };
 use std::sync::Arc;
 
@@ -143,15 +143,11 @@ impl Store {
         request: NewConnection,
         options: CreateOptions,
     ) -> Result<Creation, Error> {
-        let create = options.create(request);
-        let limits = &self.live.options.limits;
+        let write = Write::create(request, options);
         // A pair that is taken is answered by readers alone.
-        if let Settled::Answered(creation) = self.live.read(|rows| settle(rows, limits, &create))? {
-            return Ok(creation);
-        }
-        match self.live.write(Op::Create(Box::new(create)))? {
-            Answer::Creation(creation) => Ok(*creation),
-            _ => Err(mismatched()),
+        match self.peek(&write)? {
+            Some(answer) => answer.into_creation(),
+            None => self.live.write(write.0)?.into_creation(),
         }
     }
 
@@ -172,18 +168,8 @@ impl Store {
         &self,
         requests: impl IntoIterator<Item = (NewConnection, CreateOptions)>,
     ) -> Vec<Result<Creation, Error>> {
-        let mut creations = Vec::new();
-        let mut bulk = Bulk::default();
-        for (request, options) in requests {
-            let create = options.create(request);
-            let op = Op::Create(Box::new(create));
-            if bulk.is_full_for(&op) {
-                creations.extend(self.live.create_bulk(std::mem::take(&mut bulk)));
-            }
-            bulk.push(op);
-        }
-        creations.extend(self.live.create_bulk(bulk));
-        creations
+        let writes = requests.into_iter().map(|(request, options)| Write::create(request, options));
+        self.write_many(writes).into_iter().map(|answer| answer?.into_creation()).collect()
     }
 
     /// The connection with this ID.
@@ -289,7 +275,7 @@ impl Store {
     /// A [`StoreError`].
     pub fn register_proxy(&self, id: ProxyId, name: Option<ProxyName>) -> Result<Proxy, Error> {
         match self.live.write(Op::RegisterProxy(id, name))? {
-            Answer::Proxy(proxy) => Ok(proxy),
+            Written::Proxy(proxy) => Ok(proxy),
             _ => Err(mismatched()),
         }
     }
@@ -310,6 +296,44 @@ impl Store {
     /// [`Refusal::NotFound`]; [`Refusal::InUse`] while connections use it; or a [`StoreError`].
     pub fn remove_proxy(&self, id: ProxyId) -> Result<(), Error> {
         self.live.write(Op::RemoveProxy(id)).map(drop)
+    }
+}
+
+/// Writes as values: for hosts that gather what arrives together.
+impl Store {
+    /// The answer to a write that needs none: a create whose pair is taken. `None` for every other; one that readers can
+    /// tell to be refused is an error here already.
+    ///
+    /// # Errors
+    ///
+    /// As the write itself.
+    pub fn peek(&self, write: &Write) -> Result<Option<Written>, Error> {
+        let Op::Create(create) = &write.0 else { return Ok(None) };
+        let limits = &self.live.options.limits;
+        Ok(match self.live.read(|rows| settle(rows, limits, create))? {
+            Settled::Answered(creation) => Some(Written::Creation(Box::new(creation))),
+            Settled::Free { .. } => None,
+        })
+    }
+
+    /// Does a write and waits until it is durable.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operation that it stands for.
+    pub fn write(&self, write: Write) -> Result<Written, Error> {
+        self.live.write(write.0)
+    }
+
+    /// Does any number of writes; later ones see earlier ones. Answers in order.
+    ///
+    /// Not atomic as a whole: committed in batches of at most 10 000 writes or 4 MiB, so an interruption leaves
+    /// a prefix.
+    pub fn write_many(
+        &self,
+        writes: impl IntoIterator<Item = Write>,
+    ) -> Vec<Result<Written, Error>> {
+        self.live.write_many(writes.into_iter().map(|write| write.0))
     }
 }
 

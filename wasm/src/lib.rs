@@ -5,15 +5,23 @@
 //! objects again, and what is unset is absent from them. What is refused or failed is thrown: an `Error` with the API's
 //! `code` and, for a request that breaks the rules, its `details`.
 //!
+//! A write is staged and done by [`Store::commit`], with all others that were staged since, in one commit: the host decides
+//! what arrives together. What readers can tell is answered at once.
+//!
 //! There are no threads here: a call does all its work before it returns, checkpoints too. A panic is thrown as an error,
 //! and after it every store of this instance of the module answers with nothing else.
 
 mod border;
+mod host;
 mod options;
+mod requests;
+mod shelf;
+mod staged;
 mod stamps;
 mod store;
 mod thrown;
 mod turn;
 
+pub use host::{Files, OpenFile};
 pub use store::{Dump, Store};
 pub use thrown::Thrown;

@@ -1,12 +1,11 @@
 //! [`Source`], where stamps come from: the host's clock and random numbers, or a function of the caller's.
 
 use crate::border::said;
+use crate::shelf::Kept;
 use crate::turn::outside;
 use connectory::{Stamp, Stamps};
 use js_sys::{Date, Function};
 use serde::Deserialize;
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -16,18 +15,13 @@ extern "C" {
     fn get_random_values(bytes: &mut [u8]);
 }
 
-thread_local! {
-    /// Functions of callers by number: a store can go to another thread, and a function cannot.
-    static FUNCTIONS: RefCell<BTreeMap<u32, Function>> = const { RefCell::new(BTreeMap::new()) };
-}
-
 /// Where stamps come from.
 #[derive(Debug)]
 pub(crate) enum Source {
     /// `Date.now` and `crypto.getRandomValues`.
     System,
-    /// The function of this number.
-    Function(u32),
+    /// A function of the caller's.
+    Function(Kept<Function>),
 }
 
 /// A stamp as a function returns it; `random` can be a `BigInt`.
@@ -40,20 +34,7 @@ struct Given {
 impl Source {
     /// A function that returns `{now_ms, random}` and never throws.
     pub(crate) fn of(function: Function) -> Self {
-        FUNCTIONS.with_borrow_mut(|functions| {
-            let number = functions.last_key_value().map_or(0, |(last, _)| last + 1);
-            functions.insert(number, function);
-            Self::Function(number)
-        })
-    }
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        if let Self::Function(number) = self {
-            // Nothing is left to let go of where the thread is at its end.
-            FUNCTIONS.try_with(|functions| functions.borrow_mut().remove(number)).ok();
-        }
+        Self::Function(Kept::new(function))
     }
 }
 
@@ -61,16 +42,13 @@ impl Stamps for Source {
     fn stamp(&self) -> Stamp {
         match self {
             Self::System => system(),
-            Self::Function(number) => {
-                let function = FUNCTIONS.with_borrow(|functions| functions.get(number).cloned());
-                let given =
-                    function.map(|function| outside(|| function.call0(&JsValue::UNDEFINED)));
-                match given {
-                    Some(Ok(stamp)) => read(stamp),
-                    Some(Err(thrown)) => panic!("the source of stamps threw: {}", said(&thrown)),
-                    None => system(),
-                }
-            }
+            Self::Function(function) => match function.get() {
+                Ok(function) => match outside(|| function.call0(&JsValue::UNDEFINED)) {
+                    Ok(stamp) => read(stamp),
+                    Err(thrown) => panic!("the source of stamps threw: {}", said(&thrown)),
+                },
+                Err(_) => system(),
+            },
         }
     }
 }

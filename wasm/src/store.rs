@@ -1,13 +1,17 @@
 //! [`Store`] and [`Dump`] as JavaScript sees them.
 
 use crate::border::{answer, query, request, text, whole};
+use crate::host::{Bytes, Files};
 use crate::options;
+use crate::requests::{self, Exchange};
+use crate::staged::Staged;
 use crate::thrown::{Thrown, at, refused};
 use crate::turn::{self, Turn, outside};
+use connectory::http::{Access, Api};
 use connectory::{
-    Changes, Conflict, Connection, ConnectionId, CreateOptions, Creation, Error, Json, ListQuery,
+    Changes, Connection, ConnectionId, CreateOptions, Error, Json, Limits, ListQuery,
     MemoryStorage, Missing, NewConnection, Observation, Options, PageQuery, Patch, Refusal,
-    StoreError, ViolationCode,
+    StoreError, ViolationCode, Write,
 };
 use js_sys::Array;
 use serde::Serialize;
@@ -16,56 +20,59 @@ use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// A registry of auth connections: one project, in memory. See the engine's `Store` for what each method does.
+/// A registry of auth connections: one project. See the engine's `Store` for what each method does.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Store {
     engine: Rc<Engine>,
-    storage: MemoryStorage,
+    storage: Bytes,
 }
 
 /// The engine, one call at a time.
 #[derive(Debug)]
-struct Engine {
+pub(crate) struct Engine {
     /// `None` once it was let go of.
-    store: Option<connectory::Store>,
+    open: Option<Open>,
     turn: Turn,
 }
 
+/// An open store with what waits to be written to it.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) store: connectory::Store,
+    api: Api<connectory::Store>,
+    staged: RefCell<Vec<Staged>>,
+}
+
 impl Engine {
-    fn call<T>(
+    pub(crate) fn call<T>(
         &self,
         call: impl FnOnce(&connectory::Store) -> Result<T, Thrown>,
     ) -> Result<T, Thrown> {
-        self.turn.take(|| call(self.store.as_ref().ok_or(StoreError::Closed)?))
+        self.call_open(|open| call(&open.store))
+    }
+
+    fn call_open<T>(&self, call: impl FnOnce(&Open) -> Result<T, Thrown>) -> Result<T, Thrown> {
+        self.turn.take(|| call(self.open.as_ref().ok_or(StoreError::Closed)?))
+    }
+
+    /// Answers what readers can tell, or stages the write and returns `undefined`.
+    fn write(&self, write: Write) -> Result<JsValue, Thrown> {
+        self.call_open(|open| {
+            if let Some(answer) = open.store.peek(&write)? {
+                return crate::staged::written(&answer);
+            }
+            open.staged.borrow_mut().push(Staged::Write(write));
+            Ok(JsValue::UNDEFINED)
+        })
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
         if !self.turn.is_free() {
-            std::mem::forget(self.store.take());
+            std::mem::forget(self.open.take());
         }
-    }
-}
-
-/// What became of a create.
-#[derive(Serialize)]
-struct Answered<'a> {
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connection: Option<&'a Connection>,
-    #[serde(flatten)]
-    conflict: Option<&'a Conflict>,
-}
-
-impl<'a> Answered<'a> {
-    fn of(creation: &'a Creation) -> Self {
-        let conflict = match creation {
-            Creation::Conflict(conflict) => Some(conflict),
-            _ => None,
-        };
-        Self { outcome: creation.outcome(), connection: creation.connection(), conflict }
     }
 }
 
@@ -80,18 +87,20 @@ enum Since {
 /// Opening and closing.
 #[wasm_bindgen]
 impl Store {
-    /// Opens a new store. Options: `plan`, `cap`, `cacheBytes`, `logBytes`, and `stamps`, a function that returns
-    /// `{now_ms, random}` for every connection that is created; it must not throw.
+    /// Opens the store in these files, or a new one in memory if they are `undefined`. Options: `plan`, `cap`, `cacheBytes`,
+    /// `logBytes`, and `stamps`, a function that returns `{now_ms, random}` for every connection that is created; it must
+    /// not throw.
     ///
     /// # Errors
     ///
-    /// An option that is not one.
-    pub fn open(options: &JsValue) -> Result<Self, Thrown> {
+    /// An option that is not one; or whatever keeps the store from being opened.
+    pub fn open(options: &JsValue, files: Option<Files>) -> Result<Self, Thrown> {
         turn::alive()?;
-        Self::start(MemoryStorage::default(), options::opening(options)?)
+        let memory = || Bytes::Memory(MemoryStorage::default());
+        Self::start(files.map_or_else(memory, Bytes::of_host), options::opening(options)?)
     }
 
-    /// Opens a store that begins with the bytes of a store file.
+    /// Opens a store in memory that begins with the bytes of a store file.
     ///
     /// # Errors
     ///
@@ -99,37 +108,55 @@ impl Store {
     #[wasm_bindgen(js_name = fromBytes)]
     pub fn from_bytes(bytes: Vec<u8>, options: &JsValue) -> Result<Self, Thrown> {
         turn::alive()?;
-        Self::start(bytes.into(), options::opening(options)?)
+        Self::start(Bytes::Memory(bytes.into()), options::opening(options)?)
     }
 
-    fn start(storage: MemoryStorage, options: Options) -> Result<Self, Thrown> {
-        let store = Some(connectory::Store::open_with(storage.clone(), options)?);
-        Ok(Self { engine: Rc::new(Engine { store, turn: Turn::default() }), storage })
+    fn start(storage: Bytes, options: Options) -> Result<Self, Thrown> {
+        let store = connectory::Store::open_with(storage.clone(), options)?;
+        // Plan and cap are the store's; who may call whom is the host's to say.
+        let api = Api::new(Access::open("default", Limits::default()), store.clone());
+        let open = Some(Open { store, api, staged: RefCell::default() });
+        Ok(Self { engine: Rc::new(Engine { open, turn: Turn::default() }), storage })
     }
 
-    /// Closes the store. Every later call but `toBytes` fails.
+    /// Closes the store. Every later call but `toBytes` of one in memory fails. What is staged is never written.
     ///
     /// # Errors
     ///
-    /// None that can be foreseen.
+    /// Whatever the storage reports. What was committed is durable all the same.
     pub fn close(&self) -> Result<(), Thrown> {
         self.engine.call(|store| Ok(store.close()?))
     }
 
-    /// The store as the bytes of a store file: as it was closed, or this moment of an open one.
+    /// The store as the bytes of a store file: this moment of an open one or, of one in memory, as it was closed.
     ///
     /// # Errors
     ///
-    /// None that can be foreseen.
+    /// A failure.
     #[wasm_bindgen(js_name = toBytes)]
     pub fn to_bytes(&self) -> Result<Vec<u8>, Thrown> {
         self.engine.call(|store| {
             let copy = MemoryStorage::default();
-            match store.backup_to(&copy, |_| ()) {
-                Ok(()) => Ok(copy.to_bytes()),
-                Err(Error::Failed(StoreError::Closed)) => Ok(self.storage.to_bytes()),
-                Err(error) => Err(error.into()),
+            match (store.backup_to(&copy, |_| ()), &self.storage) {
+                (Ok(()), _) => Ok(copy.to_bytes()),
+                (Err(Error::Failed(StoreError::Closed)), Bytes::Memory(memory)) => {
+                    Ok(memory.to_bytes())
+                }
+                (Err(error), _) => Err(error.into()),
             }
+        })
+    }
+
+    /// Writes what was staged, in order and in one commit, and returns an array of the answers; a `createMany` has one
+    /// array for its own. What was refused or failed is an `Error` in its place.
+    ///
+    /// # Errors
+    ///
+    /// What ends the instance.
+    pub fn commit(&self) -> Result<Array, Thrown> {
+        self.engine.call_open(|open| {
+            let staged = open.staged.take();
+            crate::staged::commit(&self.engine, &open.store, staged)
         })
     }
 }
@@ -138,63 +165,34 @@ impl Store {
 #[wasm_bindgen]
 impl Store {
     /// Creates a connection, or says who holds the pair: `{outcome, connection}`, or `{outcome: "conflict", existing_id}` and
-    /// the `code` and `message` of the API's conflict. Options: `idempotency_key`, `ensure`.
+    /// the `code` and `message` of the API's conflict. Options: `idempotency_key`, `ensure`. `undefined`: staged.
     ///
     /// # Errors
     ///
     /// A refusal, or a failure.
     pub fn create(&self, connection: &JsValue, options: &JsValue) -> Result<JsValue, Thrown> {
         let options = options::create(options)?;
-        self.create_with(connection, options)
-    }
-
-    /// Creates a connection, or returns the one that holds the pair. Options: `idempotency_key`.
-    ///
-    /// # Errors
-    ///
-    /// As `create`.
-    pub fn ensure(&self, connection: &JsValue, options: &JsValue) -> Result<JsValue, Thrown> {
-        let options = CreateOptions { ensure: true, ..options::create(options)? };
-        self.create_with(connection, options)
-    }
-
-    fn create_with(&self, connection: &JsValue, options: CreateOptions) -> Result<JsValue, Thrown> {
         let connection = NewConnection::from_json(&request(connection)?)?;
-        self.engine.call(|store| {
-            let creation = store.create_with(connection, options)?;
-            answer(&Answered::of(&creation))
-        })
+        self.engine.write(Write::create(connection, options))
     }
 
-    /// Creates any number of connections, in order; the options hold for each. The answers are those of `create`, and
+    /// Stages any number of creates, to be done in order; the options hold for each. The answers are those of `create`, and
     /// `{outcome: "refused" | "failed", error}` where that would throw.
     ///
     /// # Errors
     ///
     /// What is wrong with the call itself.
     #[wasm_bindgen(js_name = createMany)]
-    pub fn create_many(&self, connections: &JsValue, options: &JsValue) -> Result<Array, Thrown> {
-        let options = options::create(options)?;
-        let mut refusals = Vec::new();
-        let mut good = Vec::new();
-        for row in options::rows(connections)?.iter() {
-            let row = request(&row).and_then(|json| NewConnection::from_json(&json));
-            refusals.push(row.map(|row| good.push((row, options.clone()))).err());
-        }
-        self.engine.call(|store| {
-            let mut creations = store.create_many_with(good).into_iter();
-            let answers = Array::new();
-            for refusal in refusals {
-                let creation = match refusal {
-                    Some(refusal) => Err(refusal.into()),
-                    None => creations.next().unwrap_or_else(|| Err(no_answer())),
-                };
-                answers.push(&match creation {
-                    Ok(creation) => answer(&Answered::of(&creation))?,
-                    Err(error) => unanswered(error)?,
-                });
-            }
-            Ok(answers)
+    pub fn create_many(&self, connections: &JsValue, options: &JsValue) -> Result<(), Thrown> {
+        let options: CreateOptions = options::create(options)?;
+        let row = |row: JsValue| {
+            let row = NewConnection::from_json(&request(&row)?)?;
+            Ok(Write::create(row, options.clone()))
+        };
+        let rows = options::rows(connections)?.iter().map(row).collect();
+        self.engine.call_open(|open| {
+            open.staged.borrow_mut().push(Staged::Rows(rows));
+            Ok(())
         })
     }
 
@@ -238,36 +236,33 @@ impl Store {
         self.engine.call(|store| answer(&store.list(&list)?))
     }
 
-    /// Changes what the patch names and returns the connection as it stands then.
+    /// Stages a change of what the patch names. The answer is the connection as it stands then.
     ///
     /// # Errors
     ///
     /// A refusal, or a failure.
     pub fn update(&self, id: &JsValue, patch: &JsValue) -> Result<JsValue, Thrown> {
         let patch = Patch::from_json(&request(patch)?)?;
-        let id = connection_id(id)?;
-        self.engine.call(|store| answer(&store.update(id, patch)?))
+        self.engine.write(Write::update(connection_id(id)?, patch))
     }
 
-    /// Writes down what a login driver saw and returns the connection as it stands then.
+    /// Stages what a login driver saw. The answer is the connection as it stands then.
     ///
     /// # Errors
     ///
     /// A refusal, or a failure.
     pub fn record(&self, id: &JsValue, observation: &JsValue) -> Result<JsValue, Thrown> {
         let observation = Observation::from_json(&request(observation)?)?;
-        let id = connection_id(id)?;
-        self.engine.call(|store| answer(&store.record(id, observation)?))
+        self.engine.write(Write::record(connection_id(id)?, observation))
     }
 
-    /// Deletes a connection.
+    /// Stages the end of a connection. The answer is `true`.
     ///
     /// # Errors
     ///
     /// A refusal, or a failure.
-    pub fn delete(&self, id: &JsValue) -> Result<(), Thrown> {
-        let id = connection_id(id)?;
-        self.engine.call(|store| Ok(store.delete(id)?))
+    pub fn delete(&self, id: &JsValue) -> Result<JsValue, Thrown> {
+        self.engine.write(Write::delete(connection_id(id)?))
     }
 
     /// Whether a login of this connection may go to this host.
@@ -298,19 +293,19 @@ impl Store {
         self.engine.call(|store| answer(&store.profiles(&page)?))
     }
 
-    /// Deletes a profile that has no connections.
+    /// Stages the end of a profile that has no connections. The answer is `true`.
     ///
     /// # Errors
     ///
     /// A refusal, or a failure.
     #[wasm_bindgen(js_name = deleteProfile)]
-    pub fn delete_profile(&self, name: &JsValue) -> Result<(), Thrown> {
+    pub fn delete_profile(&self, name: &JsValue) -> Result<JsValue, Thrown> {
         let name = text(name, "name")?;
         let name = name.parse().map_err(|_| Missing::Profile(name))?;
-        self.engine.call(|store| Ok(store.delete_profile(name)?))
+        self.engine.write(Write::delete_profile(name))
     }
 
-    /// Registers a proxy; one that is registered already gets the new name, or none.
+    /// Stages a proxy; one that is registered already gets the new name, or none. The answer is the proxy.
     ///
     /// # Errors
     ///
@@ -323,7 +318,7 @@ impl Store {
         } else {
             Some(text(name, "name")?.parse().map_err(at("name"))?)
         };
-        self.engine.call(|store| answer(&store.register_proxy(id, name)?))
+        self.engine.write(Write::register_proxy(id, name))
     }
 
     /// A page of proxies, by ID: `{items, next_cursor}`. Queries have `limit` and `cursor`.
@@ -336,16 +331,16 @@ impl Store {
         self.engine.call(|store| answer(&store.proxies(&page)?))
     }
 
-    /// Removes a proxy that no connection uses.
+    /// Stages the end of a proxy that no connection uses. The answer is `true`.
     ///
     /// # Errors
     ///
     /// A refusal, or a failure.
     #[wasm_bindgen(js_name = removeProxy)]
-    pub fn remove_proxy(&self, id: &JsValue) -> Result<(), Thrown> {
+    pub fn remove_proxy(&self, id: &JsValue) -> Result<JsValue, Thrown> {
         let id = text(id, "id")?;
         let id = id.parse().map_err(|_| Missing::Proxy(id))?;
-        self.engine.call(|store| Ok(store.remove_proxy(id)?))
+        self.engine.write(Write::remove_proxy(id))
     }
 }
 
@@ -376,10 +371,7 @@ impl Store {
     ///
     /// A failure.
     pub fn dump(&self) -> Result<Dump, Thrown> {
-        self.engine.call(|store| {
-            let lines = RefCell::new(Some(store.dump()?));
-            Ok(Dump { engine: Rc::clone(&self.engine), lines })
-        })
+        self.engine.call(|store| Ok(Dump::new(&self.engine, store.dump()?)))
     }
 
     /// Fills an empty store from the lines of a dump, any iterable of strings: all of them or, where one is wrong, none.
@@ -430,6 +422,17 @@ impl Store {
         self.engine.call(|store| answer(&store.stats()?))
     }
 
+    /// The number of the last change; 0 before the first.
+    ///
+    /// # Errors
+    ///
+    /// A failure.
+    #[wasm_bindgen(js_name = lastChange)]
+    pub fn last_change(&self) -> Result<f64, Thrown> {
+        #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+        self.engine.call(|store| Ok(store.stats()?.last_change as f64))
+    }
+
     /// Moves what was written from memory into the tables: for an idle moment.
     ///
     /// # Errors
@@ -440,6 +443,35 @@ impl Store {
     }
 }
 
+/// The HTTP API.
+#[wasm_bindgen]
+impl Store {
+    /// Answers a request of the HTTP API: `{status, headers, body}`, of which `headers` is an array of pairs and `body` a
+    /// text, a `Dump` or `undefined`. `target` is path and query, `body` a `Uint8Array`. `undefined`: staged, and the
+    /// response will be the answer.
+    ///
+    /// # Errors
+    ///
+    /// What ends the instance.
+    pub fn respond(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &Array,
+        body: &[u8],
+    ) -> Result<JsValue, Thrown> {
+        self.engine.call_open(|open| {
+            match requests::begin(&open.api, method, target, headers, body) {
+                Exchange::Answered(response) => requests::response(&self.engine, response),
+                Exchange::Pending(write, rendering) => {
+                    open.staged.borrow_mut().push(Staged::Request(Box::new((write, rendering))));
+                    Ok(JsValue::UNDEFINED)
+                }
+            }
+        })
+    }
+}
+
 /// The lines of a dump. `free` it before it is at its end, or the store keeps what it would still read.
 #[wasm_bindgen]
 #[derive(Debug)]
@@ -447,6 +479,12 @@ pub struct Dump {
     engine: Rc<Engine>,
     /// `None` once it is at its end.
     lines: RefCell<Option<connectory::Dump>>,
+}
+
+impl Dump {
+    pub(crate) fn new(engine: &Rc<Engine>, lines: connectory::Dump) -> Self {
+        Self { engine: Rc::clone(engine), lines: RefCell::new(Some(lines)) }
+    }
 }
 
 #[wasm_bindgen]
@@ -484,15 +522,4 @@ fn found(connection: Option<&Connection>) -> Result<JsValue, Thrown> {
 fn connection_id(value: &JsValue) -> Result<ConnectionId, Thrown> {
     let id = text(value, "id")?;
     Ok(id.parse().map_err(|_| Missing::Connection(id))?)
-}
-
-fn no_answer() -> Error {
-    StoreError::Internal("a row got no answer".into()).into()
-}
-
-fn unanswered(error: Error) -> Result<JsValue, Thrown> {
-    let outcome = if error.refusal().is_some() { "refused" } else { "failed" };
-    let answered = answer(&Answered { outcome, connection: None, conflict: None })?;
-    js_sys::Reflect::set(&answered, &"error".into(), &Thrown::from(error).0).map_err(Thrown)?;
-    Ok(answered)
 }

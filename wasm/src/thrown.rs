@@ -5,8 +5,8 @@ use connectory::{Error, Missing, Problem, Refusal, StoreError, Violation, Violat
 use js_sys::Reflect;
 use wasm_bindgen::JsValue;
 
-/// What is thrown: an `Error` with a `code`, and `details` where a request broke the rules; or whatever the host's own
-/// code threw while it was asked for something.
+/// What is thrown: an `Error` with a `code`, and `details` where a request broke the rules or a `reason` where something
+/// failed; or whatever the host's own code threw while it was asked for something.
 #[derive(Debug)]
 pub struct Thrown(pub(crate) JsValue);
 
@@ -31,7 +31,11 @@ impl From<Thrown> for JsValue {
 impl From<Error> for Thrown {
     fn from(error: Error) -> Self {
         let details = error.refusal().map_or(&[][..], Refusal::violations);
-        Self::new(error.code(), &error.to_string(), details)
+        let thrown = Self::new(error.code(), &error.to_string(), details);
+        if let Error::Failed(error) = error {
+            Reflect::set(&thrown.0, &"reason".into(), &error.reason().into()).ok();
+        }
+        thrown
     }
 }
 

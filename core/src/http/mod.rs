@@ -30,13 +30,15 @@ mod reply;
 mod route;
 
 pub use access::{Access, AccessError, Scope, is_project_id};
+pub use operations::Rendering;
 pub use reply::{Body, Cause};
 pub use route::{Route, allowed_methods};
 
-use crate::{Error, Limits, REQUEST_MAX_BYTES, Store, StoreError};
+use crate::{Error, Limits, REQUEST_MAX_BYTES, Store, StoreError, Write};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use http::request::Parts;
 use http::{Response, StatusCode};
+use operations::Step;
 use reply::Reply;
 
 /// The API's description, OpenAPI 3.1 in JSON.
@@ -70,6 +72,26 @@ impl<S: Stores + ?Sized> Stores for std::sync::Arc<S> {
     }
 }
 
+/// What a request has come to without writing.
+#[derive(Debug)]
+pub enum Begun {
+    /// The response.
+    Answered(Response<Body>),
+    /// It has to write first.
+    Pending(Pending),
+}
+
+/// A request that has to write before it is answered.
+#[derive(Debug)]
+pub struct Pending {
+    /// The store to write to.
+    pub store: Store,
+    /// What to write.
+    pub write: Write,
+    /// What makes a response of the answer to that.
+    pub rendering: Rendering,
+}
+
 /// The HTTP API over stores, for those whom the access rules let in.
 #[derive(Debug)]
 pub struct Api<S> {
@@ -91,7 +113,23 @@ impl<S: Stores> Api<S> {
     /// Answers a request whose body has been read: at most [`REQUEST_MAX_BYTES`], or one byte more to be
     /// refused. May wait for a commit.
     pub fn respond(&self, head: &Parts, body: &[u8]) -> Response<Body> {
-        self.answer(head, body).unwrap_or_else(|reply| reply).into_response()
+        match self.begin(head, body) {
+            Begun::Answered(response) => response,
+            Begun::Pending(Pending { store, write, rendering }) => {
+                rendering.respond(store.write(write))
+            }
+        }
+    }
+
+    /// Does all of a request but its write: for hosts that gather what arrives together and
+    /// [write](Store::write_many) it in one commit.
+    pub fn begin(&self, head: &Parts, body: &[u8]) -> Begun {
+        match self.step(head, body) {
+            Ok((_, Step::Reply(reply))) | Err(reply) => Begun::Answered(reply.into_response()),
+            Ok((store, Step::Write(write, rendering))) => {
+                Begun::Pending(Pending { store, write, rendering })
+            }
+        }
     }
 
     /// Answers `POST /load`, whose body is as long as the store: line by line, without their ends.
@@ -132,7 +170,7 @@ impl<S: Stores> Api<S> {
         Ok((route, store))
     }
 
-    fn answer(&self, head: &Parts, body: &[u8]) -> Result<Reply, Reply> {
+    fn step(&self, head: &Parts, body: &[u8]) -> Result<(Store, Step), Reply> {
         let (route, store) = self.admit(head)?;
         if route.takes_a_body() {
             if body.len() > REQUEST_MAX_BYTES {
@@ -143,7 +181,8 @@ impl<S: Stores> Api<S> {
                 check_media_type(&head.headers, &["application/json"])?;
             }
         }
-        operations::run(&store, &route, head, body)
+        let step = operations::begin(&store, &route, head, body)?;
+        Ok((store, step))
     }
 }
 

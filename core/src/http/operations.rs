@@ -5,65 +5,102 @@ use super::reply::{Body, Reply};
 use super::route::{Route, missing};
 use crate::json::Fields;
 use crate::{
-    ConnectionId, CreateOptions, Creation, Cursor, Error, Json, Missing, NewConnection, Patch,
-    ProfileName, ProxyId, ProxyName, Store,
+    ConnectionId, CreateOptions, Cursor, Error, Json, Missing, NewConnection, Patch, ProfileName,
+    ProxyId, ProxyName, Store, Write, Written,
 };
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-pub(crate) fn run(store: &Store, route: &Route, head: &Parts, body: &[u8]) -> Result<Reply, Reply> {
+/// What a request has come to without writing.
+pub(crate) enum Step {
+    Reply(Reply),
+    Write(Write, Rendering),
+}
+
+/// What makes a response of the answer to a request's write.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rendering {
+    ensure: bool,
+    has_key: bool,
+}
+
+impl Rendering {
+    /// The response to the request, now that its write was answered.
+    pub fn respond(self, answer: Result<Written, Error>) -> Response<Body> {
+        self.reply(answer).into_response()
+    }
+
+    fn reply(self, answer: Result<Written, Error>) -> Reply {
+        let reply = match answer {
+            Ok(Written::Creation(creation)) => Reply::creation(&creation),
+            Ok(Written::Connection(connection)) => Reply::json(StatusCode::OK, &connection),
+            Ok(Written::Proxy(proxy)) => Reply::json(StatusCode::OK, &proxy),
+            Ok(Written::Done) => Reply::new(StatusCode::NO_CONTENT, Body::Bytes(Vec::new())),
+            Err(error) if self.has_key => return Reply::from(error).retry_with_key(),
+            Err(error) => return error.into(),
+        };
+        if self.ensure {
+            reply.with("preference-applied", HeaderValue::from_static(params::ENSURE))
+        } else {
+            reply
+        }
+    }
+}
+
+/// Reads a request and answers it, unless it has to write.
+pub(crate) fn begin(
+    store: &Store,
+    route: &Route,
+    head: &Parts,
+    body: &[u8],
+) -> Result<Step, Reply> {
     let query = head.uri.query();
     if !matches!(route, Route::List | Route::Profiles | Route::Proxies) {
         params::none(query)?;
     }
-    match route {
-        Route::Create => create(store, head, body),
-        Route::List => list(store, query),
+    let reply = match route {
+        Route::Create => return create(store, head, body),
+        Route::List => list(store, query)?,
         Route::Get(id) => {
             let id = connection_id(id)?;
             let connection = store.get(id)?;
             let connection =
                 connection.ok_or_else(|| missing(Missing::Connection(id.to_string())))?;
-            Ok(Reply::json(StatusCode::OK, &connection))
+            Reply::json(StatusCode::OK, &connection)
         }
         Route::Update(id) => {
             let patch = Patch::from_json(&Json::parse(body)?)?;
-            let connection = store.update(connection_id(id)?, patch)?;
-            Ok(Reply::json(StatusCode::OK, &connection))
+            return Ok(plain(Write::update(connection_id(id)?, patch)));
         }
-        Route::Delete(id) => {
-            store.delete(connection_id(id)?)?;
-            Ok(done())
-        }
+        Route::Delete(id) => return Ok(plain(Write::delete(connection_id(id)?))),
         Route::Profiles => {
             let page = store.profiles(&params::page(query)?)?;
-            Ok(paged(&page.items, page.next_cursor.as_ref()))
+            paged(&page.items, page.next_cursor.as_ref())
         }
         Route::DeleteProfile(name) => {
             let profile: ProfileName =
                 name.parse().map_err(|_| missing(Missing::Profile(name.clone())))?;
-            store.delete_profile(profile)?;
-            Ok(done())
+            return Ok(plain(Write::delete_profile(profile)));
         }
         Route::Proxies => {
             let page = store.proxies(&params::page(query)?)?;
-            Ok(paged(&page.items, page.next_cursor.as_ref()))
+            paged(&page.items, page.next_cursor.as_ref())
         }
-        Route::RegisterProxy(id) => register_proxy(store, id, body),
+        Route::RegisterProxy(id) => return Ok(plain(register_proxy(id, body)?)),
         Route::RemoveProxy(id) => {
             let proxy: ProxyId = id.parse().map_err(|_| missing(Missing::Proxy(id.clone())))?;
-            store.remove_proxy(proxy)?;
-            Ok(done())
+            return Ok(plain(Write::remove_proxy(proxy)));
         }
-        Route::Dump => Ok(Reply::dump(store.dump()?)),
+        Route::Dump => Reply::dump(store.dump()?),
         // A load has a way in of its own: its body is no request.
-        Route::Load => Err(Reply::not_found(head.uri.path())),
-    }
+        Route::Load => return Err(Reply::not_found(head.uri.path())),
+    };
+    Ok(Step::Reply(reply))
 }
 
-fn done() -> Reply {
-    Reply::new(StatusCode::NO_CONTENT, Body::Bytes(Vec::new()))
+fn plain(write: Write) -> Step {
+    Step::Write(write, Rendering::default())
 }
 
 /// A malformed ID is an unknown one.
@@ -71,7 +108,7 @@ fn connection_id(text: &str) -> Result<ConnectionId, Reply> {
     text.parse().map_err(|_| missing(Missing::Connection(text.into())))
 }
 
-fn create(store: &Store, head: &Parts, body: &[u8]) -> Result<Reply, Reply> {
+fn create(store: &Store, head: &Parts, body: &[u8]) -> Result<Step, Reply> {
     let ensure = params::prefers_existing(&head.headers);
     let request = Json::parse(body).and_then(|json| NewConnection::from_json(&json));
     let (request, idempotency_key) = match (request, params::idempotency_key(&head.headers)) {
@@ -80,17 +117,11 @@ fn create(store: &Store, head: &Parts, body: &[u8]) -> Result<Reply, Reply> {
         (Err(refusal), Err(of_key)) => return Err(refusal.and(of_key).into()),
         (Err(refusal), Ok(_)) | (Ok(_), Err(refusal)) => return Err(refusal.into()),
     };
-    let has_key = idempotency_key.is_some();
-    let creation: Creation =
-        store.create_with(request, CreateOptions { idempotency_key, ensure }).map_err(|error| {
-            let reply = Reply::from(error);
-            if has_key { reply.retry_with_key() } else { reply }
-        })?;
-    let reply = Reply::creation(&creation);
-    Ok(if ensure {
-        reply.with("preference-applied", HeaderValue::from_static(params::ENSURE))
-    } else {
-        reply
+    let rendering = Rendering { ensure, has_key: idempotency_key.is_some() };
+    let write = Write::create(request, CreateOptions { idempotency_key, ensure });
+    Ok(match store.peek(&write).transpose() {
+        Some(answer) => Step::Reply(rendering.reply(answer)),
+        None => Step::Write(write, rendering),
     })
 }
 
@@ -116,7 +147,7 @@ fn paged(items: &impl Serialize, next: Option<&Cursor>) -> Reply {
     }
 }
 
-fn register_proxy(store: &Store, id: &str, body: &[u8]) -> Result<Reply, Reply> {
+fn register_proxy(id: &str, body: &[u8]) -> Result<Write, Reply> {
     let json = if body.is_empty() { Json::Object(Vec::new()) } else { Json::parse(body)? };
     let mut fields = Fields::of_request(&json)?;
     let id = match id.parse::<ProxyId>() {
@@ -128,7 +159,7 @@ fn register_proxy(store: &Store, id: &str, body: &[u8]) -> Result<Reply, Reply> 
     };
     let name: Option<ProxyName> = fields.read("name", Json::parse_str);
     let id = fields.finish(id)?;
-    Ok(Reply::json(StatusCode::OK, &store.register_proxy(id, name)?))
+    Ok(Write::register_proxy(id, name))
 }
 
 pub(crate) fn load(
