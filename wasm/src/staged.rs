@@ -3,7 +3,7 @@
 use crate::border::answer;
 use crate::requests;
 use crate::store::Engine;
-use crate::thrown::Thrown;
+use crate::thrown::{Thrown, said};
 use connectory::http::Rendering;
 use connectory::{
     Conflict, Connection, Creation, Error, Refusal, Store, StoreError, Write, Written,
@@ -73,7 +73,7 @@ pub(crate) fn commit(
                     let answer = refusal.map_or_else(&mut next, |refusal| Err(refusal.into()));
                     given.push(&match answer {
                         Ok(answer) => written(&answer)?,
-                        Err(error) => unanswered(error)?,
+                        Err(error) => unanswered(&error)?,
                     });
                 }
                 given.into()
@@ -114,9 +114,9 @@ impl<'a> Created<'a> {
     }
 }
 
-fn unanswered(error: Error) -> Result<JsValue, Thrown> {
+fn unanswered(error: &Error) -> Result<JsValue, Thrown> {
     let outcome = if error.refusal().is_some() { "refused" } else { "failed" };
     let answered = answer(&Created { outcome, connection: None, conflict: None })?;
-    Reflect::set(&answered, &"error".into(), &Thrown::from(error).0).map_err(Thrown)?;
+    Reflect::set(&answered, &"error".into(), &said(error)?).map_err(Thrown)?;
     Ok(answered)
 }

@@ -2,24 +2,34 @@
 
 use crate::border::answer;
 use connectory::{Error, Missing, Problem, Refusal, StoreError, Violation, ViolationCode};
-use js_sys::Reflect;
-use wasm_bindgen::JsValue;
+use js_sys::Object;
+use serde::Serialize;
+use wasm_bindgen::{JsCast, JsValue};
 
 /// What is thrown: an `Error` with a `code`, and `details` where a request broke the rules or a `reason` where something
 /// failed; or whatever the host's own code threw while it was asked for something.
 #[derive(Debug)]
 pub struct Thrown(pub(crate) JsValue);
 
-impl Thrown {
-    fn new(code: &str, message: &str, details: &[Violation]) -> Self {
-        let error: JsValue = js_sys::Error::new(message).into();
-        // Setting a member of an object that was just made does not fail.
-        Reflect::set(&error, &"code".into(), &code.into()).ok();
-        if let (false, Ok(details)) = (details.is_empty(), answer(details)) {
-            Reflect::set(&error, &"details".into(), &details).ok();
-        }
-        Self(error)
-    }
+/// An error as a plain object: what one that is thrown has beside its stack.
+#[derive(Serialize)]
+struct Said<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    details: &'a [Violation],
+}
+
+/// An error that is an answer among others: not thrown, and a plain object.
+pub(crate) fn said(error: &Error) -> Result<JsValue, Thrown> {
+    let reason = match error {
+        Error::Refused(_) => None,
+        Error::Failed(error) => Some(error.reason()),
+    };
+    let details = error.refusal().map_or(&[][..], Refusal::violations);
+    answer(&Said { code: error.code(), message: &error.to_string(), reason, details })
 }
 
 impl From<Thrown> for JsValue {
@@ -30,12 +40,11 @@ impl From<Thrown> for JsValue {
 
 impl From<Error> for Thrown {
     fn from(error: Error) -> Self {
-        let details = error.refusal().map_or(&[][..], Refusal::violations);
-        let thrown = Self::new(error.code(), &error.to_string(), details);
-        if let Error::Failed(error) = error {
-            Reflect::set(&thrown.0, &"reason".into(), &error.reason().into()).ok();
+        let thrown = js_sys::Error::new(&error.to_string());
+        if let Ok(said) = said(&error) {
+            Object::<JsValue>::assign(thrown.unchecked_ref(), said.unchecked_ref());
         }
-        thrown
+        Self(thrown.into())
     }
 }
 

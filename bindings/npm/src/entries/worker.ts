@@ -1,0 +1,47 @@
+// The worker that a page starts for a store in files.
+import { asError } from "../errors.js";
+import { answerOf } from "../messages.js";
+import { opfs } from "../opfs.js";
+import type { FromWorker, ToWorker } from "../remote.js";
+import { Tab } from "../tabs.js";
+
+let tab: Tab | undefined;
+
+function say(message: FromWorker, transfer: Transferable[] = []): void {
+  (self as unknown as { postMessage(message: FromWorker, transfer: Transferable[]): void }).postMessage(message, transfer);
+}
+
+async function failing(run: () => Promise<FromWorker>): Promise<void> {
+  try {
+    say(await run());
+  } catch (error) {
+    const { code, message, reason } = asError(error) as ReturnType<typeof asError> & { reason: never };
+    say({ type: "failed", thrown: { code, message, reason } });
+  }
+}
+
+self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
+  switch (data.type) {
+    case "open":
+      return failing(async () => {
+        const { name, module, options } = data;
+        tab = await Tab.join(name, { module, options, files: opfs(name) });
+        tab.onChange(() => say({ type: "changed" }));
+        return { type: "opened" };
+      });
+    case "calls": {
+      const joined = tab;
+      if (!joined) return;
+      const answers = await Promise.all(data.calls.map((call) => answerOf(joined, call)));
+      const bytes = answers.flatMap(([, answer]) =>
+        "value" in answer && answer.value instanceof Uint8Array ? [answer.value.buffer as ArrayBuffer] : [],
+      );
+      return say({ type: "answers", answers }, bytes);
+    }
+    case "close":
+      return failing(async () => {
+        await tab?.close();
+        return { type: "closed" };
+      });
+  }
+};

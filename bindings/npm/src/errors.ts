@@ -1,0 +1,95 @@
+// Errors: what was refused, and what failed.
+import type { Violation } from "./types.js";
+
+/** Why an operation has no answer. `code` is the API's, and stable. */
+export abstract class ConnectoryError extends Error {
+  /** The API's code. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The request's fault: it was refused and changed nothing. */
+export class RefusedError extends ConnectoryError {
+  override readonly name = "RefusedError";
+  /** Everything that is wrong with the request; only of `bad_request`. */
+  declare readonly details?: Violation[];
+
+  constructor(code: string, message: string, details?: Violation[]) {
+    super(code, message);
+    if (details !== undefined) this.details = details;
+  }
+}
+
+/** What failed, more exactly than the API's code says. */
+export type Reason =
+  /** Somebody else has the store open. */
+  | "in_use"
+  /** This host has no way to lock a file, and `lock: "none"` was not passed. */
+  | "lock_unavailable"
+  /** This host keeps no files for pages. */
+  | "no_storage"
+  /** The tab that owned the store is gone, and none has taken over yet. */
+  | "handing_over"
+  | "not_a_store" | "damaged" | "other_format"
+  /** The disk or the quota is full. Nothing was written; the store works again once there is space. */
+  | "storage_full"
+  /** The storage failed. What was being written is not there. */
+  | "io"
+  /** The write may or may not have happened: look before trying again. */
+  | "outcome_unknown"
+  | "busy" | "read_only" | "closed"
+  /** A bug. */
+  | "internal";
+
+const CODES: Partial<Record<Reason, string>> = {
+  in_use: "unavailable",
+  lock_unavailable: "lock_unavailable",
+  no_storage: "unavailable",
+  handing_over: "unavailable",
+  busy: "unavailable",
+  closed: "unavailable",
+  storage_full: "storage_full",
+  outcome_unknown: "outcome_unknown",
+};
+
+/** The environment's fault. */
+export class FailedError extends ConnectoryError {
+  override readonly name = "FailedError";
+  readonly reason: Reason;
+
+  constructor(reason: Reason, message: string, options?: ErrorOptions) {
+    super(CODES[reason] ?? "internal_error", message);
+    this.reason = reason;
+    if (options?.cause !== undefined) this.cause = options.cause;
+  }
+}
+
+/** An error on its way between threads. */
+export interface Thrown {
+  code: string;
+  message: string;
+  reason?: Reason;
+  details?: Violation[];
+}
+
+/** What something that was thrown says; `undefined` where it is not one of ours. */
+export function thrown(error: unknown): Thrown | undefined {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
+  const { code, message, reason, details } = error as Error & Thrown;
+  return { code, message, ...(reason && { reason }), ...(details && { details }) };
+}
+
+/** Anything that was thrown, as one of ours. */
+export function asError(error: unknown): ConnectoryError {
+  if (error instanceof ConnectoryError) return error;
+  const said = thrown(error);
+  return said ? fromThrown(said) : new FailedError("internal", String(error), { cause: error });
+}
+
+export function fromThrown({ code, message, reason, details }: Thrown): ConnectoryError {
+  return reason ? new FailedError(reason, message) : new RefusedError(code, message, details);
+}

@@ -1,0 +1,184 @@
+// Stores in files of Node.js, with the lock that native processes take.
+import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { dirname } from "node:path";
+import { Engine, type File, type Files, type OpenFiles } from "./engine.js";
+import { FailedError } from "./errors.js";
+import { invalid, type Openers } from "./open.js";
+
+const { O_RDWR, O_NONBLOCK } = fs.constants;
+/** Opening locks, where the system has that; Windows by the number of libuv. */
+const O_EXLOCK: Partial<Record<NodeJS.Platform, number>> = { darwin: 0x20 | O_NONBLOCK, freebsd: 0x20 | O_NONBLOCK, win32: 0x1000_0000 };
+
+/** Opens stores by path. */
+export function inFile(module: () => Promise<WebAssembly.Module>): Openers<"path">["path"] {
+  return async ({ path, lock }, options) => {
+    if (typeof path !== "string" || path === "") throw invalid("path: send the path of the store's file");
+    if (lock !== undefined && lock !== "none") throw invalid('lock: send "none", or nothing for the lock that there is');
+    return Engine.open(await module(), options, files(path, lock === "none"));
+  };
+}
+
+function files(path: string, unlocked: boolean): OpenFiles {
+  return (blank) => {
+    try {
+      if (!fs.existsSync(path)) create(path, blank());
+      return new NodeFiles(path, unlocked ? fs.openSync(path, O_RDWR) : openLocked(path));
+    } catch (error) {
+      if (error instanceof FailedError) throw error;
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === "ENOSPC" || code === "EDQUOT") {
+        throw new FailedError("storage_full", "the disk is full; nothing was written, free some space and try again");
+      }
+      throw new FailedError("io", `the storage failed: ${message}`, { cause: error });
+    }
+  };
+}
+
+/** Makes an empty store. It gets its name when it is whole and synced, so of two that make it at once one finds the other's. */
+function create(path: string, blank: Uint8Array): void {
+  const draft = `${path}.${randomBytes(8).toString("hex")}.new`;
+  const file = fs.openSync(draft, "wx");
+  try {
+    try {
+      fs.writeFileSync(file, blank);
+      fs.fsyncSync(file);
+    } finally {
+      fs.closeSync(file);
+    }
+    fs.linkSync(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } finally {
+    fs.unlinkSync(draft);
+  }
+  syncDirectoryOf(path);
+}
+
+/** Makes a new name in a directory durable. */
+function syncDirectoryOf(path: string): void {
+  if (process.platform === "win32") return;
+  const directory = fs.openSync(dirname(path), "r");
+  try {
+    fs.fsyncSync(directory);
+  } finally {
+    fs.closeSync(directory);
+  }
+}
+
+/** Opens the store for this process alone. The system frees the lock with the descriptor, however the process ends. */
+function openLocked(path: string): number {
+  const exclusive = O_EXLOCK[process.platform];
+  if (exclusive !== undefined) {
+    try {
+      return fs.openSync(path, O_RDWR | exclusive);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw code === "EAGAIN" || code === "EBUSY" ? inUse() : error;
+    }
+  }
+  const file = fs.openSync(path, O_RDWR);
+  try {
+    lock(file);
+    return file;
+  } catch (error) {
+    fs.closeSync(file);
+    throw error;
+  }
+}
+
+/** Locks an open file: flock(1) inherits the descriptor, and the lock belongs to what it shares with this process. */
+function lock(file: number): void {
+  const { status, error } = spawnSync("flock", ["-xn", "3"], { stdio: ["ignore", "ignore", "ignore", file] });
+  if (status === 0) return;
+  if (status === 1) throw inUse();
+  const why = error?.message ?? `flock ended with ${status}`;
+  throw new FailedError(
+    "lock_unavailable",
+    `the store's file cannot be locked here: ${why}; install flock (util-linux), or pass { lock: "none" } if nobody else opens it`,
+  );
+}
+
+function inUse(): FailedError {
+  return new FailedError("in_use", "the store is in use by another process");
+}
+
+class NodeFiles implements Files {
+  readonly onePhase = false;
+  readonly #path: string;
+  readonly #tables: number;
+
+  constructor(path: string, tables: number) {
+    this.#path = path;
+    this.#tables = tables;
+  }
+
+  get #logPath(): string {
+    return `${this.#path}-log`;
+  }
+
+  open(): File {
+    // The descriptor stays: with it goes the lock.
+    return new NodeFile(this.#tables, () => {});
+  }
+
+  openLog(make: boolean): File | undefined {
+    let log: number;
+    try {
+      log = fs.openSync(this.#logPath, O_RDWR | (make ? fs.constants.O_CREAT : 0), 0o666);
+    } catch (error) {
+      if (!make && (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
+    }
+    if (make) syncDirectoryOf(this.#logPath);
+    return new NodeFile(log, () => fs.closeSync(log));
+  }
+
+  removeLog(): void {
+    fs.unlinkSync(this.#logPath);
+  }
+
+  close(): void {
+    fs.closeSync(this.#tables);
+  }
+}
+
+/** An open file, read and written at positions. */
+class NodeFile implements File {
+  readonly #file: number;
+  readonly close: () => void;
+
+  constructor(file: number, close: () => void) {
+    this.#file = file;
+    this.close = close;
+  }
+
+  size(): number {
+    return fs.fstatSync(this.#file).size;
+  }
+
+  read(at: number, into: Uint8Array): number {
+    let done = 0;
+    while (done < into.length) {
+      const read = fs.readSync(this.#file, into, done, into.length - done, at + done);
+      if (read === 0) break;
+      done += read;
+    }
+    return done;
+  }
+
+  write(at: number, bytes: Uint8Array): number {
+    let done = 0;
+    while (done < bytes.length) done += fs.writeSync(this.#file, bytes, done, bytes.length - done, at + done);
+    return done;
+  }
+
+  truncate(size: number): void {
+    fs.ftruncateSync(this.#file, size);
+  }
+
+  flush(): void {
+    fs.fdatasyncSync(this.#file);
+  }
+}

@@ -1,0 +1,268 @@
+// Any number of tabs on one store: a Web Lock elects the owner, who has the engine; the others ask it by message.
+import { Engine, type OpenFiles } from "./engine.js";
+import { asError, type ConnectoryError, FailedError } from "./errors.js";
+import { isReading, isRepeatable, type Link, Listeners, type Method } from "./link.js";
+import { type Answer, answerOf, type Call, Calls } from "./messages.js";
+import type { StoreOptions } from "./types.js";
+
+/** So long a call waits for somebody to own the store. */
+const OWNERLESS_MS = 5000;
+/** So often those who wait look whether the owner is still there. */
+const LOOK_MS = 250;
+
+/** What tabs tell each other. An owner is known by the name of a lock that it holds for its term. */
+type Message =
+  | { type: "who" }
+  | { type: "owner"; owner: string }
+  | { type: "calls"; owner: string; from: string; calls: Call[] }
+  | { type: "answers"; to: string; answers: Answer[] }
+  /** The owner is on its way out and has not looked at these. */
+  | { type: "declined"; owner: string; to: string; ids: number[] }
+  | { type: "changed" };
+
+/** What the owner opens. */
+interface Opening {
+  module: WebAssembly.Module;
+  options: StoreOptions;
+  files: OpenFiles;
+}
+
+/** One of the tabs that share a store. */
+export class Tab implements Link {
+  readonly #name: string;
+  readonly #id = crypto.randomUUID();
+  readonly #opening: Opening;
+  readonly #channel: BroadcastChannel;
+  readonly #listeners = new Listeners();
+  readonly #calls = new Calls((calls) => this.#send(calls));
+  /** The owners that calls were sent to, by the number of the call. */
+  readonly #sentTo = new Map<number, string>();
+  readonly #closing = new AbortController();
+  /** Set while this tab owns the store. */
+  #engine: Engine | undefined;
+  #resign = (): void => {};
+  #owner: string | undefined;
+  #ownerlessSince = performance.now();
+  #looking: ReturnType<typeof setInterval> | undefined;
+  /** Those who wait to have joined. */
+  #joining: { resolve(): void; reject(error: ConnectoryError): void } | undefined;
+  #standing: Promise<void> = Promise.resolve();
+
+  private constructor(name: string, opening: Opening) {
+    this.#name = `connectory:${name}`;
+    this.#opening = opening;
+    this.#channel = new BroadcastChannel(this.#name);
+    this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#hear(data);
+  }
+
+  /**
+   * Joins the tabs that share the store of this name; the first one opens it.
+   *
+   * Rejects with what kept this tab from opening the store, or if nobody has it open in five seconds.
+   */
+  static async join(name: string, opening: Opening): Promise<Tab> {
+    const tab = new Tab(name, opening);
+    const joined = new Promise<void>((resolve, reject) => (tab.#joining = { resolve, reject }));
+    tab.#say({ type: "who" });
+    tab.#standing = tab.#stand();
+    tab.#look();
+    try {
+      await joined;
+    } catch (error) {
+      await tab.close();
+      throw error;
+    }
+    tab.#joining = undefined;
+    return tab;
+  }
+
+  call(method: Method, args: unknown[]): Promise<unknown> {
+    if (this.#closing.signal.aborted) return Promise.reject(closed());
+    if (this.#engine) return this.#engine.call(method, args);
+    this.#look();
+    return this.#calls.ask(method, args);
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  /** Leaves; an owner closes the store first, and hands over. */
+  async close(): Promise<void> {
+    if (!this.#closing.signal.aborted) {
+      this.#closing.abort();
+      clearInterval(this.#looking);
+      this.#fail((reading) => (reading ? closed() : lost("the store was closed meanwhile")), closed);
+      this.#resign();
+    }
+    try {
+      await this.#standing;
+    } finally {
+      this.#channel.close();
+      this.#listeners.tell();
+    }
+  }
+
+  /** Stands for election, again and again, until this tab leaves. */
+  async #stand(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      try {
+        await navigator.locks.request(this.#name, { signal }, () => this.#own());
+      } catch (error) {
+        if (signal.aborted && error instanceof DOMException) return;
+        if (signal.aborted) throw error;
+        // It could not be opened. Whoever waits here learns why; the next one in line tries, and this tab later.
+        const why = asError(error);
+        this.#joining?.reject(why);
+        this.#fail(() => why, () => why);
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      }
+    }
+  }
+
+  /** Owns the store until this tab leaves or the engine ends. */
+  async #own(): Promise<void> {
+    const owner = `${this.#name}:${crypto.randomUUID()}`;
+    await navigator.locks.request(owner, async () => {
+      const { module, options, files } = this.#opening;
+      const engine = await Engine.open(module, options, files);
+      if (this.#closing.signal.aborted) return engine.close();
+      const term = new Promise<void>((resolve) => (this.#resign = resolve));
+      engine.onEnd = this.#resign;
+      engine.onChange(() => {
+        this.#listeners.tell();
+        this.#say({ type: "changed" });
+      });
+      this.#engine = engine;
+      this.#say({ type: "owner", owner });
+      this.#follow(owner);
+      await term;
+      try {
+        await engine.close();
+      } finally {
+        this.#engine = undefined;
+        this.#ownerIsGone();
+      }
+    });
+  }
+
+  #say(message: Message): void {
+    this.#channel.postMessage(message);
+  }
+
+  #hear(message: Message): void {
+    switch (message.type) {
+      case "who":
+        if (this.#engine && this.#owner) this.#say({ type: "owner", owner: this.#owner });
+        return;
+      case "owner":
+        return this.#follow(message.owner);
+      case "calls":
+        if (message.owner === this.#owner && this.#engine) void this.#answer(this.#engine, message);
+        return;
+      case "answers":
+        if (message.to === this.#id) for (const answer of message.answers) this.#settle(answer);
+        return;
+      case "declined":
+        if (message.to !== this.#id) return;
+        for (const id of message.ids) this.#sentTo.delete(id);
+        if (message.owner === this.#owner) this.#ownerIsGone();
+        return;
+      case "changed":
+        return this.#listeners.tell();
+    }
+  }
+
+  async #answer(engine: Engine, { owner, from, calls }: Message & { type: "calls" }): Promise<void> {
+    if (this.#closing.signal.aborted) {
+      return this.#say({ type: "declined", owner, to: from, ids: calls.map(([id]) => id) });
+    }
+    const answers = await Promise.all(calls.map((call) => answerOf(engine, call)));
+    this.#say({ type: "answers", to: from, answers });
+  }
+
+  /** From now on the store belongs to `owner`: what it was not sent goes there. */
+  #follow(owner: string): void {
+    if (owner === this.#owner) return;
+    this.#ownerIsGone();
+    this.#owner = owner;
+    this.#joining?.resolve();
+    for (const [id] of this.#calls.waiting()) this.#calls.send(id);
+    // Those who follow changes read what they may have missed.
+    this.#listeners.tell();
+  }
+
+  /** Answers the writes that were sent to the last owner and cannot be sent again: nobody can tell what became of them. */
+  #ownerIsGone(): void {
+    if (this.#owner !== undefined) this.#ownerlessSince = performance.now();
+    this.#owner = undefined;
+    for (const [id, method, args] of this.#calls.waiting()) {
+      if (!this.#sentTo.has(id) || isRepeatable(method, args)) continue;
+      const why = "the tab that owned the store is gone";
+      this.#settleWith(id, isReading(method, args) ? handingOver(why) : lost(why));
+    }
+  }
+
+  /** Sends calls to the owner, or asks the engine if that is here. Without an owner they wait for one. */
+  #send(calls: Call[]): void {
+    const owner = this.#owner;
+    if (owner === undefined) return;
+    for (const [id] of calls) this.#sentTo.set(id, owner);
+    const engine = this.#engine;
+    if (!engine) return this.#say({ type: "calls", owner, from: this.#id, calls });
+    for (const call of calls) void answerOf(engine, call).then((answer) => this.#settle(answer));
+  }
+
+  #settle(answer: Answer): void {
+    this.#sentTo.delete(answer[0]);
+    this.#calls.settle(answer);
+  }
+
+  #settleWith(id: number, error: ConnectoryError): void {
+    this.#sentTo.delete(id);
+    this.#calls.fail(id, error);
+  }
+
+  /** Answers everybody who waits: those whose call was sent, and those whose call was not. */
+  #fail(sent: (isReading: boolean) => ConnectoryError, unsent: () => ConnectoryError): void {
+    for (const [id, method, args] of this.#calls.waiting()) {
+      this.#settleWith(id, this.#sentTo.has(id) ? sent(isReading(method, args)) : unsent());
+    }
+  }
+
+  /** Looks after those who wait: whether the owner is still there, and how long there has been none. */
+  #look(): void {
+    this.#looking ??= setInterval(() => void this.#lookOnce(), LOOK_MS);
+  }
+
+  async #lookOnce(): Promise<void> {
+    if (!this.#joining && this.#calls.waiting().length === 0) {
+      clearInterval(this.#looking);
+      this.#looking = undefined;
+      return;
+    }
+    const owner = this.#owner;
+    if (owner !== undefined) {
+      const { held } = await navigator.locks.query();
+      const isThere = held?.some(({ name }) => name === owner);
+      if (owner === this.#owner && !isThere) this.#ownerIsGone();
+    } else if (performance.now() - this.#ownerlessSince > OWNERLESS_MS) {
+      const error = handingOver("none has taken it over in five seconds");
+      this.#joining?.reject(error);
+      this.#fail((reading) => (reading ? error : lost(error.message)), () => error);
+    }
+  }
+}
+
+function closed(): FailedError {
+  return new FailedError("closed", "the store is closed");
+}
+
+function handingOver(why: string): FailedError {
+  return new FailedError("handing_over", `the store is on its way from one tab to another: ${why}; try again`);
+}
+
+function lost(why: string): FailedError {
+  return new FailedError("outcome_unknown", `the write may or may not have happened (${why}); look before trying again`);
+}
