@@ -142,8 +142,13 @@ pub struct Stamp {
 /// A source of [`Stamp`]s. Any `Fn() -> Stamp` is one.
 pub trait Stamps: Send + Sync {
     /// Takes the next stamp: one for every connection that is created, in their order, by whichever caller writes for
-    /// all who wait; and one for every log, whose contents must not be guessed.
+    /// all who wait.
     fn stamp(&self) -> Stamp;
+
+    /// 64 random bits for a log, whose contents must not be guessed; of a stamp unless there is another source.
+    fn salt(&self) -> u64 {
+        self.stamp().random
+    }
 }
 
 impl<F: Fn() -> Stamp + Send + Sync> Stamps for F {

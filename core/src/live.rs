@@ -12,7 +12,7 @@ use crate::engine::{Batch, Op, State, Written};
 use crate::feed::Feed;
 use crate::log::{Log, LogMark, Room};
 use crate::rows::{Effects, Recent, Rows, View};
-use crate::{Connection, Error, Options, Stamp, Storage, StoreError};
+use crate::{Connection, Error, Options, Storage, StoreError};
 use arc_swap::ArcSwap;
 use std::sync::{
     Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
@@ -160,10 +160,6 @@ impl Live {
         self.seq_rose
             .wait_timeout_while(lock(&self.last_seq), timeout, |last| *last <= seq)
             .is_ok_and(|(last, _)| *last > seq)
-    }
-
-    pub(crate) fn stamp(&self) -> Stamp {
-        self.options.stamps.stamp()
     }
 
     pub(crate) fn published(&self) -> Published {
@@ -456,8 +452,9 @@ impl Live {
             *journal = Journal::None;
             return Ok(());
         };
-        let mark = LogMark { id: self.stamp().random, segment_bytes: self.options.segment_bytes() };
-        let log = Log::begin(file, mark, self.stamp().random)?;
+        let stamps = &self.options.stamps;
+        let mark = LogMark { id: stamps.salt(), segment_bytes: self.options.segment_bytes() };
+        let log = Log::begin(file, mark, stamps.salt())?;
         // The log stands before the tables say that it is needed, and the tables say so before it is.
         let marked = match &*lock(&self.disk) {
             Some(disk) => disk.set_log_mark(mark),

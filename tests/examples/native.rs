@@ -1,39 +1,122 @@
-//! Replays every case on the native engine and prints, by file, what each scenario ends with: its dump, and its store as
-//! the bytes of a file in base64. Other runtimes must end with the same dump, and open the bytes.
+//! Replays every case on the native engine and prints, by file, each scenario's answers and what it ends with: its dump,
+//! and its store as the bytes of a file in base64. Then the same of ten thousand operations. Other runtimes must answer
+//! the same, end with the same dumps, and open the bytes.
 
 use connectory::{MemoryStorage, Options, Stamp, Store};
-use connectory_tests::cases::{self, Answer, EngineSubject, Operation, Subject};
+use connectory_tests::cases::{self, Answer, Create, EngineSubject, Opening, Operation, Subject};
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// The engine, handed out for a replay and kept for what is to be seen afterwards.
-struct Kept(Rc<RefCell<EngineSubject>>);
+/// The engine and its answers, handed out for a replay and kept for what is to be seen afterwards.
+struct Kept(Rc<RefCell<(EngineSubject, Vec<String>)>>);
 
 impl Subject for Kept {
     fn perform(&mut self, operation: &Operation) -> Answer {
-        self.0.borrow_mut().perform(operation)
+        let (subject, answers) = &mut *self.0.borrow_mut();
+        let answer = subject.perform(operation);
+        answers.push(rendered(&answer).to_string());
+        answer
     }
 
     fn dump(&mut self) -> String {
-        self.0.borrow_mut().dump()
+        self.0.borrow_mut().0.dump()
     }
+}
+
+fn rendered(answer: &Answer) -> Value {
+    let Answer { is, body, items, next, .. } = answer;
+    let items: Vec<Value> = items.iter().map(rendered).collect();
+    json!({"is": is, "body": body, "items": items, "next": next})
 }
 
 fn main() {
     let mut files = Map::new();
     for file in cases::files() {
         let scenarios = file.scenarios.iter().map(|scenario| {
-            let subject = Rc::new(RefCell::new(EngineSubject::open(&scenario.opening)));
-            let failures = file.replay_one(scenario, Box::new(Kept(Rc::clone(&subject))));
+            let kept = (EngineSubject::open(&scenario.opening), Vec::new());
+            let kept = Rc::new(RefCell::new(kept));
+            let failures = file.replay_one(scenario, Box::new(Kept(Rc::clone(&kept))));
             assert!(failures.is_empty(), "{failures:#?}");
-            let mut subject = subject.borrow_mut();
-            json!({"dump": subject.dump(), "bytes": base64(&bytes(subject.store()))})
+            let (subject, answers) = &mut *kept.borrow_mut();
+            ended(subject, answers)
         });
         let scenarios: Vec<Value> = scenarios.collect();
         files.insert(file.name.clone(), scenarios.into());
     }
-    println!("{}", Value::Object(files));
+    println!("{}", json!({"cases": files, "operations": operations()}));
+}
+
+/// What other runtimes are compared with.
+fn ended(subject: &mut EngineSubject, answers: &[String]) -> Value {
+    let dump = subject.dump() + "\n";
+    json!({"answers": answers, "dump": dump, "bytes": base64(&bytes(subject.store()))})
+}
+
+/// Ten thousand operations, the same every time.
+fn operations() -> Value {
+    let mut subject = EngineSubject::open(&Opening::default());
+    let mut rng = fastrand::Rng::with_seed(5);
+    let (mut operations, mut answers, mut ids) = (Vec::new(), Vec::new(), Vec::<String>::new());
+    for n in 0..10_000 {
+        let (id, other) = (rng.usize(..ids.len().max(1)), rng.u32(..));
+        let id = ids.get(id).cloned().unwrap_or_else(|| "ma_none".into());
+        let url = format!("https://login.example.com/{n}?q=%C3%A9#{other}");
+        let (operation, written) = match rng.u32(..100) {
+            0..55 => {
+                let body = json!({
+                    "domain": format!("d{}.Example-{}.com", rng.u32(..60), rng.u32(..40)),
+                    "profile_name": format!("profile-{}", rng.u32(..300)),
+                    "login_url": url,
+                    "allowed_domains": ["*.sso.example", "b\u{fc}cher.example"],
+                    "health_checks": rng.bool(),
+                });
+                let (key, ensure) = (rng.bool().then(|| format!("k-{other}")), rng.u32(..5) == 0);
+                let create = Create { body: body.to_string(), key: key.clone(), ensure };
+                let written =
+                    json!({"name": "create", "value": body, "key": key, "ensure": ensure});
+                (Operation::Create(create), written)
+            }
+            55..70 => {
+                let body = json!({"login_url": url, "record_session": rng.bool()});
+                let update = Operation::Update(id.clone(), body.to_string());
+                (update, json!({"name": "update", "value": [id, body]}))
+            }
+            70..78 => {
+                let body = json!({
+                    "status": "AUTHENTICATED",
+                    "can_reauth_reason": "has_credential",
+                    "flow": {"flow_type": "LOGIN", "flow_status": "SUCCESS", "error_message": "\u{1f600}"},
+                });
+                let record = Operation::Record(id.clone(), body.to_string());
+                (record, json!({"name": "record", "value": [id, body]}))
+            }
+            78..86 => {
+                ids.retain(|known| *known != id);
+                (Operation::Delete(id.clone()), json!({"name": "delete", "value": id}))
+            }
+            86..92 => (Operation::Get(id.clone()), json!({"name": "get", "value": id})),
+            92..96 => {
+                let query =
+                    json!({"profile_name": format!("profile-{}", rng.u32(..300)), "limit": 7});
+                (Operation::List(query.clone()), json!({"name": "list", "value": query}))
+            }
+            _ => {
+                let name = format!("profile-{}", rng.u32(..300));
+                let written = json!({"name": "delete_profile", "value": name});
+                (Operation::DeleteProfile(name), written)
+            }
+        };
+        let answer = subject.perform(&operation);
+        if answer.is == "created" {
+            ids.extend(answer.body["id"].as_str().map(Into::into));
+        }
+        operations.push(written);
+        answers.push(rendered(&answer).to_string());
+    }
+    let mut ended = ended(&mut subject, &answers);
+    ended["operations"] = operations.into();
+    ended
 }
 
 /// The store as the bytes of a file.

@@ -51,6 +51,11 @@ impl Stamps for Source {
             },
         }
     }
+
+    /// Not of a function's: the same stamps shall make the same IDs with a log and without.
+    fn salt(&self) -> u64 {
+        system().random
+    }
 }
 
 fn read(stamp: JsValue) -> Stamp {

@@ -1,16 +1,24 @@
-// Replays tests/cases as the Rust runner does; tests/src/cases/mod.rs says what the keys of a step mean.
-import { readFileSync, readdirSync } from "node:fs";
-import { isDeepStrictEqual } from "node:util";
+// Replays tests/cases as the Rust runner does, in Node.js and in browsers; tests/src/cases/mod.rs says what the keys of a
+// step mean.
 
-const folder = new URL("../cases/", import.meta.url);
+/** A value as text, its keys in order. */
+export function canonical(value) {
+  const sorted = (key, value) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value;
+  return JSON.stringify(value, sorted);
+}
 
-/** Every file of cases, by name. */
-export function files() {
-  const names = readdirSync(folder).filter((name) => name.endsWith(".json"));
-  return names.sort().map((name) => {
-    const { about, scenarios, ...rest } = JSON.parse(readFileSync(new URL(name, folder), "utf8"));
-    return { name: name.replace(".json", ""), about, scenarios: scenarios ?? [{ about, ...rest }] };
-  });
+/** An answer as the native engine's are written down. */
+export function rendered(answer) {
+  const plain = ({ is, body = null, items = [], next = null }) => ({ is, body, items: items.map(plain), next });
+  return JSON.stringify(plain(answer));
+}
+
+/** A file of cases as scenarios. */
+export function scenariosOf({ about, scenarios, ...rest }) {
+  return scenarios ?? [{ about, ...rest }];
 }
 
 const EXPECTATIONS = new Set([
@@ -38,7 +46,7 @@ function operationOf(step) {
     delete rest[modifier];
   }
   if ("pad_to" in operation) {
-    operation.value = value + " ".repeat(operation.pad_to - Buffer.byteLength(value));
+    operation.value = value + " ".repeat(operation.pad_to - new TextEncoder().encode(value).length);
     delete operation.pad_to;
   }
   return [operation, rest];
@@ -60,25 +68,28 @@ const shown = (answer) => JSON.stringify(answer);
 /** A scenario under way on a subject. */
 export class Run {
   #names = new Map();
+  /** Every answer so far. */
+  answers = [];
 
   constructor(subject) {
     this.subject = subject;
   }
 
   /** Does a step and says what was not as expected. */
-  step(step) {
+  async step(step) {
     const resolved = Object.fromEntries(
       // Expectations may name what this very step binds.
       Object.entries(step).map(([key, value]) => [key, EXPECTATIONS.has(key) ? value : this.#resolve(value)]),
     );
     const [operation, rest] = operationOf(resolved);
-    const before = this.subject.dump();
-    const answer = this.subject.perform(operation);
+    const before = await this.subject.dump();
+    const answer = await this.subject.perform(operation);
+    this.answers.push(rendered(answer));
     this.#bind(rest, answer);
     const faults = [];
     expect(this.#resolve(rest), answer, faults);
     shape(operation.name, answer, faults);
-    if (!WRITES[operation.name]?.(answer) && this.subject.dump() !== before) {
+    if (!WRITES[operation.name]?.(answer) && (await this.subject.dump()) !== before) {
       faults.push("it should have left the store as it was");
     }
     return faults.length > 0 ? [...faults, `the answer was ${shown(answer)}`] : faults;
@@ -114,7 +125,7 @@ export class Run {
 function expect(expected, answer, faults) {
   const { body = null, items = [] } = answer;
   const same = (what, wanted, found) => {
-    if (!isDeepStrictEqual(wanted, found)) {
+    if (canonical(wanted) !== canonical(found)) {
       faults.push(`${what} should be ${JSON.stringify(wanted)}, not ${JSON.stringify(found)}`);
     }
   };
