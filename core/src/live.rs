@@ -264,16 +264,22 @@ impl Live {
                 answer => return answer,
             }
         }
-        read(Rows::of(&*self.view()?))
+        let view = self.view()?;
+        read(Rows::of(&view)).inspect_err(|error| {
+            if let Error::Failed(error) = error {
+                self.note(&view, error);
+            }
+        })
     }
 
-    /// Notes that something failed on `view`: if it was the storage, it is reopened before anything else is done.
+    /// Notes that something failed on `view`: if it was the storage, it is reopened before anything else is done. A
+    /// checkpoint since then has published other tables, but of the same opening.
     pub(crate) fn note(&self, view: &View, error: &StoreError) {
         if !error.is_of_storage() {
             return;
         }
         self.replace(|before| match before {
-            Published::Open(current) if Arc::ptr_eq(&current.base, &view.base) => {
+            Published::Open(current) if current.base.fails_with(&view.base) => {
                 Published::Failed(current.recent.clone())
             }
             other => other.clone(),
