@@ -170,6 +170,13 @@ impl Live {
         Published::clone(&self.published.load())
     }
 
+    /// What `look` makes of what is published, which is not replaced meanwhile: whoever takes a view back finds that
+    /// nobody has it for such a look.
+    pub(crate) fn peek<T>(&self, look: impl FnOnce(&Published) -> T) -> T {
+        let _publishing = lock(&self.publishing);
+        look(&self.published.load())
+    }
+
     pub(crate) fn feed(&self) -> RwLockReadGuard<'_, Feed> {
         self.feed.read().unwrap_or_else(PoisonError::into_inner)
     }
