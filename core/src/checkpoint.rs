@@ -133,10 +133,14 @@ fn run(live: &Live) {
             Call::WriteDown => drop(live.write_down()),
             Call::Nothing => {
                 // Nobody called: if nobody wrote either, there is time for what is left.
-                let Published::Open(view) = live.published() else { continue };
-                let revision = Some(view.recent.state.revision);
-                if seen == revision && !view.recent.is_written_down() {
-                    drop(view);
+                let revision = live.peek(|published| match published {
+                    Published::Open(view) => Some(view.recent.state.revision),
+                    Published::Failed(_) | Published::Closed => None,
+                });
+                if revision.is_none() {
+                    continue;
+                }
+                if seen == revision {
                     live.checkpoint().ok();
                 }
                 seen = revision;
@@ -206,9 +210,22 @@ impl Live {
         Ok(())
     }
 
+    /// Whether everything is in the tables. A view in hand would keep pages from being verified.
+    fn is_written_down(&self) -> Result<bool, StoreError> {
+        let found = self.peek(|published| match published {
+            Published::Open(view) => Ok(Some(view.recent.is_written_down())),
+            Published::Failed(_) => Ok(None),
+            Published::Closed => Err(StoreError::Closed),
+        })?;
+        match found {
+            Some(found) => Ok(found),
+            None => self.alone(|| Ok(self.reopened()?.recent.is_written_down()))?,
+        }
+    }
+
     /// Writes down everything that was written before the call, while others read and write.
     pub(crate) fn checkpoint(&self) -> Result<(), StoreError> {
-        if self.read_only || self.view()?.recent.is_written_down() {
+        if self.read_only || self.is_written_down()? {
             return Ok(());
         }
         self.write_down()?;

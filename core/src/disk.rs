@@ -17,6 +17,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Bound;
+use std::sync::Arc;
 use std::sync::atomic::{self, AtomicU64};
 
 type Bytes = &'static [u8];
@@ -92,6 +93,8 @@ fn definition(table: Table) -> TableDefinition<'static, KeyBytes, Bytes> {
 /// The open tables.
 pub(crate) struct Disk {
     database: Opened,
+    /// Which opening this is: its snapshots have the same.
+    opening: Arc<()>,
     commit_mode: CommitMode,
     /// Bytes of keys and values that were put.
     put_bytes: AtomicU64,
@@ -113,7 +116,8 @@ impl fmt::Debug for Disk {
 impl Disk {
     fn new(database: Opened, storage: &dyn Storage, opened_bytes: u64) -> Self {
         let commit_mode = storage.commit_mode();
-        Self { database, commit_mode, put_bytes: AtomicU64::new(0), opened_bytes }
+        let put_bytes = AtomicU64::new(0);
+        Self { database, opening: Arc::default(), commit_mode, put_bytes, opened_bytes }
     }
 
     /// Opens the tables in `storage`, making them where it is empty.
@@ -236,7 +240,7 @@ impl Disk {
         let tables = PerTable::try_new(|table| {
             transaction.open_table(definition(table)).map_err(table_error)
         })?;
-        Ok(Snapshot { tables, state })
+        Ok(Snapshot { tables, opening: Arc::clone(&self.opening), state })
     }
 
     /// Puts rows into the tables, durably: all of them or, where this fails, perhaps all and perhaps none.
@@ -435,6 +439,7 @@ fn commit(transaction: WriteTransaction) -> Result<(), StoreError> {
 /// Everything as one commit left it. Readable from any thread, at no cost to the writer.
 pub(crate) struct Snapshot {
     tables: PerTable<ReadOnlyTable<KeyBytes, Bytes>>,
+    opening: Arc<()>,
     pub(crate) state: State,
 }
 
@@ -445,6 +450,11 @@ impl fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
+    /// Whether what fails for one of the two fails for the other too, until the tables are opened anew.
+    pub(crate) fn fails_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.opening, &other.opening)
+    }
+
     pub(crate) fn get<T>(
         &self,
         table: Table,

@@ -166,6 +166,13 @@ impl Live {
         Published::clone(&self.published.load())
     }
 
+    /// What `look` makes of what is published, which is not replaced meanwhile: whoever takes a view back finds that
+    /// nobody has it for such a look.
+    pub(crate) fn peek<T>(&self, look: impl FnOnce(&Published) -> T) -> T {
+        let _publishing = lock(&self.publishing);
+        look(&self.published.load())
+    }
+
     pub(crate) fn feed(&self) -> RwLockReadGuard<'_, Feed> {
         self.feed.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -260,16 +267,22 @@ impl Live {
                 answer => return answer,
             }
         }
-        read(Rows::of(&*self.view()?))
+        let view = self.view()?;
+        read(Rows::of(&view)).inspect_err(|error| {
+            if let Error::Failed(error) = error {
+                self.note(&view, error);
+            }
+        })
     }
 
-    /// Notes that something failed on `view`: if it was the storage, it is reopened before anything else is done.
+    /// Notes that something failed on `view`: if it was the storage, it is reopened before anything else is done. A
+    /// checkpoint since then has published other tables, but of the same opening.
     pub(crate) fn note(&self, view: &View, error: &StoreError) {
         if !error.is_of_storage() {
             return;
         }
         self.replace(|before| match before {
-            Published::Open(current) if Arc::ptr_eq(&current.base, &view.base) => {
+            Published::Open(current) if current.base.fails_with(&view.base) => {
                 Published::Failed(current.recent.clone())
             }
             other => other.clone(),

@@ -84,6 +84,26 @@ impl Drop for Done<'_> {
     }
 }
 
+/// Pages can be verified only while nobody reads them; whoever makes checkpoints need not.
+#[test]
+fn a_check_verifies_pages_beside_one_who_makes_checkpoints() {
+    let store = Store::in_memory().unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Acquire) {
+                // It may find the tables out of reach meanwhile.
+                store.checkpoint().ok();
+            }
+        });
+        let _done = Done(&done);
+        for n in 0..200 {
+            assert!(store.create(request("p", &format!("d{n}.example"))).is_ok());
+            assert_sound(&store);
+        }
+    });
+}
+
 /// Walks a list to its end while others write: at least one change comes between a page and the next.
 fn walk(store: &Store, rng: &mut fastrand::Rng, mut query: ListQuery) -> Vec<ConnectionId> {
     let mut ids = Vec::new();

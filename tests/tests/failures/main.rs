@@ -16,9 +16,9 @@ use faults::{Context, DEFAULT_LOG, Fault, Faults, MODES, SMALL_LOG, alone, crowd
 use load::load_under_faults;
 use opening::{Before, opens_once_healed};
 use pairs::{failure, request, url};
-use std::io::ErrorKind;
-use std::sync::Arc;
+use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use sweep::every_failure_is_survived;
 use witness::Witness;
 
@@ -181,6 +181,84 @@ fn a_read_that_failed_fails_nothing_after_it() {
         wrong.extend(witness.failures.iter().map(|error| format!("after {name}: {error:?}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The tables of before a checkpoint and those of after it are of one opening: what fails for one fails for both.
+#[test]
+fn a_read_as_of_before_a_checkpoint_that_failed_fails_nothing_after_it() {
+    for mode in MODES {
+        let mut witness = about_to_misread(mode, ErrorKind::Other);
+        witness.faults.heal();
+        let mut dump = witness.store.dump().unwrap();
+        witness.create(1, 1);
+        witness.store.checkpoint().unwrap();
+        let (file, call, kind) = (Some(File::Store), Some(Call::Read), ErrorKind::Other);
+        witness.faults.arm(Fault { file, call, nth: 1, lasts: false, kind });
+        failure(dump.try_for_each(|line| line.map(drop)).unwrap_err());
+        witness.change(0, Some(2));
+        assert!(witness.failures.is_empty(), "{mode:?}: {:?}", witness.failures);
+    }
+}
+
+#[test]
+fn a_read_that_fails_after_a_checkpoint_that_it_began_before_is_tried_again() {
+    for mode in MODES {
+        let mut witness = about_to_misread(mode, ErrorKind::Other);
+        witness.faults.heal();
+        witness.create(1, 1);
+        let (begun, checkpointed) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+        let is_first = AtomicBool::new(true);
+        let waits = (Arc::clone(&begun), Arc::clone(&checkpointed));
+        witness.storage.hook(move |file, call| {
+            if (file, call) == (File::Store, Call::Read) && is_first.swap(false, Ordering::SeqCst) {
+                waits.0.wait();
+                waits.1.wait();
+                return Err(io::Error::other("made to fail"));
+            }
+            Ok(())
+        });
+        let store = witness.store.clone();
+        let NewConnection { domain, profile_name, .. } = request(0, 1);
+        let reader = std::thread::spawn(move || store.find(&profile_name, &domain));
+        begun.wait();
+        let written = witness.store.checkpoint();
+        checkpointed.wait();
+        written.unwrap();
+        let found = reader.join().unwrap();
+        assert!(matches!(found, Ok(Some(_))), "{mode:?}: {found:?}");
+        witness.change(0, Some(2));
+        assert!(witness.failures.is_empty(), "{mode:?}: {:?}", witness.failures);
+    }
+}
+
+/// The second read is the one on the reopened storage.
+#[test]
+fn a_read_that_failed_twice_fails_nothing_after_it() {
+    for second in 2.. {
+        let mut witness = about_to_misread(CommitMode::QuickRepair, ErrorKind::Other);
+        let reads = AtomicUsize::new(0);
+        let failed = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&failed);
+        witness.storage.hook(move |file, call| {
+            if (file, call) == (File::Store, Call::Read)
+                && [1, second].contains(&(reads.fetch_add(1, Ordering::SeqCst) + 1))
+            {
+                count.fetch_add(1, Ordering::SeqCst);
+                return Err(io::Error::other("made to fail"));
+            }
+            Ok(())
+        });
+        let NewConnection { domain, profile_name, .. } = request(0, 1);
+        let found = witness.store.find(&profile_name, &domain);
+        if failed.load(Ordering::SeqCst) < 2 {
+            assert!(second > 2 && found.is_ok());
+            break;
+        }
+        if found.is_err() {
+            witness.change(0, Some(2));
+            assert!(witness.failures.is_empty(), "{second}: {:?}", witness.failures);
+        }
+    }
 }
 
 #[test]
