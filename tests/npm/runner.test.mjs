@@ -2,25 +2,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Run } from "./cases.mjs";
+import { open } from "./package.mjs";
 import { Subject } from "./subject.mjs";
 
+const inMemory = (options) => open({ memory: true, ...options });
+
 /** What a step says on a store that has a connection, `$one`. */
-function faultsOf(step, subject = new Subject()) {
-  const run = new Run(subject);
+async function faultsOf(step, subject) {
+  const run = new Run(subject ?? (await Subject.of(inMemory)));
   const before = { create: { domain: "netflix.com", profile_name: "ada" }, is: "created", as: "one" };
-  assert.deepEqual(run.step(before), []);
+  assert.deepEqual(await run.step(before), []);
   try {
-    return run.step(step);
+    return await run.step(step);
   } catch (error) {
     return [error.message];
   }
 }
 
-test("a step that is not as expected is reported", () => {
+test("a step that is not as expected is reported", async () => {
   const get = { get: "$one", is: "found" };
   const list = { list: {}, is: "listed" };
   const bad = { create: {}, is: "bad_request" };
-  assert.deepEqual(faultsOf(get), []);
+  assert.deepEqual(await faultsOf(get), []);
   for (const [step, fault] of [
     [{ ...get, is: "not_found" }, "it should be not_found, not found"],
     [{ ...get, with: { domain: "a.com" } }, "domain should be"],
@@ -45,20 +48,20 @@ test("a step that is not as expected is reported", () => {
     [{ ...bad, details: ["missing_field id"] }, "should be among"],
     [{ allows: ["$one", "netflix.com"], is: false }, "it should be false, not true"],
   ]) {
-    const faults = faultsOf(step).join("\n");
+    const faults = (await faultsOf(step)).join("\n");
     assert.ok(faults.includes(fault), `${JSON.stringify(step)}: ${faults}`);
   }
 });
 
-test("a refusal that leaves something behind is reported", () => {
+test("a refusal that leaves something behind is reported", async () => {
   const step = { create: {}, is: "bad_request" };
-  const leaky = new Subject();
+  const leaky = await Subject.of(inMemory);
   const { perform } = leaky;
-  leaky.perform = (operation) => {
-    const answer = perform.call(leaky, operation);
-    if (answer.is === "bad_request") perform.call(leaky, { name: "register_proxy", value: ["px-leak", null] });
+  leaky.perform = async (operation) => {
+    const answer = await perform.call(leaky, operation);
+    if (answer.is === "bad_request") await perform.call(leaky, { name: "register_proxy", value: ["px-leak", null] });
     return answer;
   };
-  assert.deepEqual(faultsOf(step), []);
-  assert.ok(faultsOf(step, leaky).includes("it should have left the store as it was"));
+  assert.deepEqual(await faultsOf(step), []);
+  assert.ok((await faultsOf(step, leaky)).includes("it should have left the store as it was"));
 });

@@ -9,9 +9,9 @@ use crate::thrown::{Thrown, at, refused};
 use crate::turn::{self, Turn, outside};
 use connectory::http::{Access, Api};
 use connectory::{
-    Changes, Connection, ConnectionId, CreateOptions, Error, Json, Limits, ListQuery,
+    Changes, Connection, ConnectionId, CreateOptions, Error, Json, Limits, ListQuery, MAGIC,
     MemoryStorage, Missing, NewConnection, Observation, Options, PageQuery, Patch, Refusal,
-    StoreError, ViolationCode, Write,
+    StoreError, ViolationCode, Write, check_magic,
 };
 use js_sys::Array;
 use serde::Serialize;
@@ -108,6 +108,8 @@ impl Store {
     #[wasm_bindgen(js_name = fromBytes)]
     pub fn from_bytes(bytes: Vec<u8>, options: &JsValue) -> Result<Self, Thrown> {
         turn::alive()?;
+        // Bytes that are none would be made into a new store.
+        check_magic(bytes.get(..MAGIC.len()).unwrap_or(&bytes))?;
         Self::start(Bytes::Memory(bytes.into()), options::opening(options)?)
     }
 

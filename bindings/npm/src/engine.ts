@@ -1,5 +1,5 @@
 // The engine in this thread: an instance of the module, and what waits for its next commit.
-import { asError, ConnectoryError, FailedError, type Reason } from "./errors.js";
+import { asError, type ConnectoryError, FailedError } from "./errors.js";
 import { isReading, type Link, Listeners, type Method } from "./link.js";
 import { type Glue, instantiate, type Lines, type WasmStore } from "./glue.js";
 import type { StoreOptions } from "./types.js";
@@ -161,9 +161,13 @@ export class Engine implements Link {
 
   /** Tells those who want to know if there are new changes. */
   #tell(): void {
-    const last = this.#store.lastChange();
-    if (last === this.#lastChange) return;
-    this.#lastChange = last;
+    try {
+      const last = this.#store.lastChange();
+      if (last === this.#lastChange) return;
+      this.#lastChange = last;
+    } catch {
+      // The storage has failed: those who want to know are told so when they look.
+    }
     this.#listeners.tell();
   }
 
@@ -220,13 +224,11 @@ export class Engine implements Link {
   /** Makes an error of ours of what was thrown, and notices if the engine has ended. */
   #check(error: unknown): ConnectoryError {
     const ours = asError(error);
-    const reason: Reason | undefined = ours instanceof FailedError ? ours.reason : undefined;
-    if (reason === "internal" && !this.#end) {
-      try {
-        this.#store.lastChange();
-      } catch {
-        this.#ended(ours);
-      }
+    if (this.#end || !isInternal(ours)) return ours;
+    try {
+      this.#store.lastChange();
+    } catch (error) {
+      if (isInternal(asError(error))) this.#ended(ours);
     }
     return ours;
   }
@@ -262,6 +264,10 @@ export class Engine implements Link {
     this.#listeners.tell();
     if (failed) throw failed;
   }
+}
+
+function isInternal(error: ConnectoryError): boolean {
+  return error instanceof FailedError && error.reason === "internal";
 }
 
 /** The bytes of an empty store. */

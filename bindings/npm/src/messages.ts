@@ -1,5 +1,5 @@
 // Calls on their way between threads, and their answers on their way back.
-import { asError, type ConnectoryError, fromThrown, type Thrown } from "./errors.js";
+import { asError, type ConnectoryError, fromThrown, RefusedError, type Thrown } from "./errors.js";
 import type { Link, Method } from "./link.js";
 
 /** A call on its way to another thread. */
@@ -54,12 +54,17 @@ export class Calls {
       return asked ? [asked.call] : [];
     });
     this.#leaving = new Set();
-    if (calls.length === 0) return;
+    if (calls.length > 0) this.#sendWhole(calls);
+  }
+
+  #sendWhole(calls: Call[]): void {
     try {
       this.#send(calls);
     } catch (error) {
-      // Something in them cannot go to another thread.
-      for (const [id] of calls) this.fail(id, asError(error));
+      // Something in them cannot go to another thread; the others can.
+      const [call, ...others] = calls;
+      if (call && others.length === 0) return this.fail(call[0], unsendable(error));
+      for (const call of calls) this.#sendWhole([call]);
     }
   }
 
@@ -82,4 +87,9 @@ export class Calls {
     this.#asked.delete(id);
     return asked;
   }
+}
+
+function unsendable(error: unknown): ConnectoryError {
+  const message = `cannot go to the store's thread: ${(error as Error).message}; send plain values`;
+  return new RefusedError("bad_request", message, [{ code: "invalid_value", message }]);
 }
