@@ -16,8 +16,8 @@ type Message =
   | { type: "owner"; owner: string }
   | { type: "calls"; owner: string; from: string; calls: Call[] }
   | { type: "answers"; to: string; answers: Answer[] }
-  /** The owner is on its way out and has not looked at these. */
-  | { type: "declined"; owner: string; to: string; ids: number[] }
+  /** The owner has answered what it has looked at, and will not look at anything else. */
+  | { type: "left"; owner: string }
   | { type: "changed" };
 
 /** What the owner opens. */
@@ -41,6 +41,8 @@ export class Tab implements Link {
   /** Set while this tab owns the store. */
   #engine: Engine | undefined;
   #resign = (): void => {};
+  /** What others asked of this tab and is not answered yet. */
+  readonly #answering = new Set<Promise<void>>();
   #owner: string | undefined;
   #ownerlessSince = performance.now();
   #looking: ReturnType<typeof setInterval> | undefined;
@@ -138,11 +140,13 @@ export class Tab implements Link {
       this.#say({ type: "owner", owner });
       this.#follow(owner);
       await term;
+      this.#engine = undefined;
+      this.#ownerIsGone();
       try {
         await engine.close();
       } finally {
-        this.#engine = undefined;
-        this.#ownerIsGone();
+        await Promise.all(this.#answering);
+        this.#say({ type: "left", owner });
       }
     });
   }
@@ -159,14 +163,13 @@ export class Tab implements Link {
       case "owner":
         return this.#follow(message.owner);
       case "calls":
-        if (message.owner === this.#owner && this.#engine) void this.#answer(this.#engine, message);
+        if (message.owner === this.#owner && this.#engine) this.#answer(this.#engine, message);
         return;
       case "answers":
         if (message.to === this.#id) for (const answer of message.answers) this.#settle(answer);
         return;
-      case "declined":
-        if (message.to !== this.#id) return;
-        for (const id of message.ids) this.#sentTo.delete(id);
+      case "left":
+        for (const [id, owner] of this.#sentTo) if (owner === message.owner) this.#sentTo.delete(id);
         if (message.owner === this.#owner) this.#ownerIsGone();
         return;
       case "changed":
@@ -174,12 +177,12 @@ export class Tab implements Link {
     }
   }
 
-  async #answer(engine: Engine, { owner, from, calls }: Message & { type: "calls" }): Promise<void> {
-    if (this.#closing.signal.aborted) {
-      return this.#say({ type: "declined", owner, to: from, ids: calls.map(([id]) => id) });
-    }
-    const answers = await Promise.all(calls.map((call) => answerOf(engine, call)));
-    this.#say({ type: "answers", to: from, answers });
+  #answer(engine: Engine, { from, calls }: Message & { type: "calls" }): void {
+    const answering = Promise.all(calls.map((call) => answerOf(engine, call))).then((answers) => {
+      this.#answering.delete(answering);
+      this.#say({ type: "answers", to: from, answers });
+    });
+    this.#answering.add(answering);
   }
 
   /** From now on the store belongs to `owner`: what it was not sent goes there. */
