@@ -1,9 +1,10 @@
 //! Replays every case on the native engine and prints, by file, each scenario's answers and what it ends with: its dump,
-//! and its store as the bytes of a file in base64. Then the same of ten thousand operations. Other runtimes must answer
-//! the same, end with the same dumps, and open the bytes.
+//! and its store as the bytes of a file in base64. Then the same of ten thousand operations, and a store of another format. Other
+//! runtimes must answer the same, end with the same dumps, open the bytes, and refuse the last.
 
 use connectory::{MemoryStorage, Options, Stamp, Store};
 use connectory_tests::cases::{self, Answer, Create, EngineSubject, Opening, Operation, Subject};
+use redb::{Database, TableDefinition};
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -44,7 +45,27 @@ fn main() {
         let scenarios: Vec<Value> = scenarios.collect();
         files.insert(file.name.clone(), scenarios.into());
     }
-    println!("{}", json!({"cases": files, "operations": operations()}));
+    let other_format = base64(&of_another_format());
+    println!(
+        "{}",
+        json!({"cases": files, "operations": operations(), "other_format": other_format})
+    );
+}
+
+/// A store that says it is of format 7, as the bytes of a file.
+fn of_another_format() -> Vec<u8> {
+    const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+    let store = Store::in_memory().expect("a store in memory");
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), bytes(&store)).expect("a copy");
+    let database = Database::open(file.path()).expect("its tables");
+    let transaction = database.begin_write().expect("a transaction");
+    let mut table = transaction.open_table(META).expect("what it knows of itself");
+    table.insert("format", &7_u32.to_be_bytes()[..]).expect("another format");
+    drop(table);
+    transaction.commit().expect("a commit");
+    database.close().expect("the end");
+    std::fs::read(file.path()).expect("the file")
 }
 
 /// What other runtimes are compared with.

@@ -123,6 +123,7 @@ test("what is no store, or is damaged, or of another format, is an error and sta
   for (const [bytes, reasons] of [
     [Buffer.alloc(0), ["not_a_store"]],
     [Buffer.from("SQLite format 3\0"), ["not_a_store"]],
+    [Buffer.from(native.other_format, "base64"), ["other_format"]],
     [damaged, ["damaged", "not_a_store"]],
     [whole.subarray(0, 8192), ["damaged", "not_a_store"]],
   ]) {

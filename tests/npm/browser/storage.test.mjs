@@ -2,7 +2,7 @@
 // or one of something else.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { dist, native } from "../package.mjs";
+import { native } from "../package.mjs";
 import { launch, openTab, serve } from "./chromium.mjs";
 
 let server;
@@ -137,10 +137,12 @@ test("what is no store, or is damaged, is an error and stays as it is; what was 
   const whole = [...Buffer.from(native.cases.create.at(-1).bytes, "base64")];
   const damaged = whole.map((byte, at) => (at >= 64 && at < 4096 ? 0xa5 : byte));
   const other = [...Buffer.from("SQLite format 3\\0 and so on")];
+  const format = [...Buffer.from(native.other_format, "base64")];
   const unfinished = whole.slice(0, 8192).fill(0, 0, 9);
   for (const [name, bytes, expected] of [
     ["damaged", damaged, ["damaged", "internal_error"]],
     ["other", other, ["not_a_store", "internal_error"]],
+    ["format", format, ["other_format", "internal_error"]],
     ["unfinished", unfinished, ["done", 0]],
     ["empty", [], ["done", 0]],
     ["whole", whole, ["done", undefined]],
@@ -165,7 +167,6 @@ test("what is no store, or is damaged, is an error and stays as it is; what was 
 test("a batch is one flush, however many wait for it", async () => {
   const context = await browser.newContext();
   const tab = await tabOf(context);
-  const source = dist.pathname.length > 0 ? "/dist/browser.js" : "";
   const flushes = await tab.evaluate(
     (source) =>
       inWorker(async (source) => {
@@ -191,7 +192,7 @@ test("a batch is one flush, however many wait for it", async () => {
         await store.close();
         return counted;
       }, source),
-    new URL(source, server.url).href,
+    new URL("/dist/browser.js", server.url).href,
   );
   assert.deepEqual(flushes, [1, 1, 0]);
   await context.close();
