@@ -1,4 +1,5 @@
 // The store as its users see it.
+/// <reference lib="esnext.disposable" preserve="true" />
 import { type ConnectoryError, FailedError, fromThrown, type Thrown } from "./errors.js";
 import type { Link, Method } from "./link.js";
 import type {
