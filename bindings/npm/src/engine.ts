@@ -61,7 +61,7 @@ export class Engine implements Link {
     this.#store = store;
     this.#files = files;
     // In memory there is nothing to wait for: a commit costs next to nothing.
-    this.#schedule = files ? afterThisMacrotask : queueMicrotask;
+    this.#schedule = files ? afterThisMacrotask : (run) => queueMicrotask(run);
     this.#lastChange = store.lastChange();
   }
 
