@@ -58,8 +58,9 @@ test("attw finds nothing", async () => {
   await run(tool("attw"), [projects.tarball, ...options]);
 });
 
+const node = [process.execPath];
 const RUNTIMES = {
-  "Node.js": { command: () => [process.execPath], flock: true },
+  "Node.js": { command: () => node, flock: true },
   Deno: { command: () => [program("@deno", "deno"), "run", "--no-remote", "--allow-read=.", "--allow-write=."], flock: false },
   Bun: { command: () => [program("@oven", "bin/bun")], flock: true },
 };
@@ -68,17 +69,20 @@ for (const [name, { command, flock }] of Object.entries(RUNTIMES)) {
   test(`${name}: in memory, in a file, locked`, async () => {
     const folder = await projects.add(name, [USE, "programs/memory.js", "programs/file.js", "programs/holder.js"]);
     const environment = { ...process.env, DENO_DIR: join(folder, "cache"), DENO_NO_UPDATE_CHECK: "1", DO_NOT_TRACK: "1" };
-    const [executable, ...args] = command();
-    const use = async (script, options = {}, env = environment) =>
+    const own = command();
+    const use = async (script, options = {}, env = environment, [executable, ...args] = own) =>
       JSON.parse(await run(executable, [...args, script, JSON.stringify(options)], { cwd: folder, env }));
     assert.deepEqual(await use("memory.js"), first);
 
     const path = "app.connectory";
     assert.deepEqual(await use("file.js", { path }), first);
     assert.deepEqual(await use("file.js", { path }), second);
-    await whileHeld(folder, { path }, async () => {
-      assert.deepEqual(await use("file.js", { path }), { code: "unavailable", reason: "in_use" });
-    });
+    for (const [holder, other] of [[node, own], [own, node], [own, own]]) {
+      await whileHeld(holder, { path }, { cwd: folder, env: environment }, async () => {
+        const inUse = { code: "unavailable", reason: "in_use" };
+        assert.deepEqual(await use("file.js", { path }, environment, other), inUse);
+      });
+    }
     assert.deepEqual(await use("file.js", { path, lock: "none" }), second);
 
     // Only Deno has a lock of its own.
@@ -91,9 +95,10 @@ for (const [name, { command, flock }] of Object.entries(RUNTIMES)) {
   });
 }
 
-/** Runs `work` while Node.js has the store open. */
-async function whileHeld(folder, options, work) {
-  const holder = spawn(process.execPath, ["holder.js", JSON.stringify(options)], { cwd: folder, stdio: ["pipe", "pipe", "inherit"] });
+/** Runs `work` while another process has the store open. */
+async function whileHeld([executable, ...args], options, settings, work) {
+  const stdio = ["pipe", "pipe", "inherit"];
+  const holder = spawn(executable, [...args, "holder.js", JSON.stringify(options)], { ...settings, stdio });
   const ended = new Promise((resolve) => holder.once("exit", resolve));
   try {
     const opened = await Promise.race([new Promise((resolve) => holder.stdout.once("data", resolve)), ended]);
@@ -208,8 +213,8 @@ test("TypeScript sees the types of Node.js, of browsers and of Deno, and those o
     return run(tool("tsc"), [...common, ...args], { cwd: folder });
   };
   // The fewest libraries that a program of each kind has; the package's own declarations are checked too.
-  const node = ["--module", "nodenext", "--lib", "es2022", "--types", "node", "--typeRoots", here("node_modules/@types")];
-  await tsc(...node, "shapes.ts", "node.ts", "described.ts");
+  const server = ["--module", "nodenext", "--lib", "es2022", "--types", "node", "--typeRoots", here("node_modules/@types")];
+  await tsc(...server, "shapes.ts", "node.ts", "described.ts");
   const page = ["--module", "esnext", "--moduleResolution", "bundler", "--lib", "es2022,dom,dom.iterable"];
   await tsc(...page, "shapes.ts", "browser.ts");
   const env = { ...process.env, DENO_DIR: join(folder, "cache"), DENO_NO_UPDATE_CHECK: "1" };
