@@ -1,9 +1,10 @@
 // Stores in files of the browser: in this thread where it may wait for files, else in a worker.
 import type { Link } from "./link.js";
-import { type InBrowser, invalid, type Openers } from "./open.js";
+import { invalid, type Openers } from "./open.js";
 import { hasOpfs, noStorage, opfs } from "./opfs.js";
 import { Remote } from "./remote.js";
 import { Tab } from "./tabs.js";
+import type { InBrowser } from "./types.js";
 
 /** Opens stores by name. */
 export function inBrowser(

@@ -1,5 +1,5 @@
 // The engine in this thread: an instance of the module, and what waits for its next commit.
-import { asError, type ConnectoryError, FailedError } from "./errors.js";
+import { asError, type ConnectoryError, FailedError, outcomeUnknown } from "./errors.js";
 import { isReading, type Link, Listeners, type Method } from "./link.js";
 import { type Glue, instantiate, type Lines, type WasmStore } from "./glue.js";
 import type { StoreOptions } from "./types.js";
@@ -146,7 +146,7 @@ export class Engine implements Link {
       answers = this.#store.commit();
     } catch (error) {
       const { message } = this.#check(error);
-      const unknown = new FailedError("outcome_unknown", `the write may or may not have happened (${message}); look before trying again`);
+      const unknown = outcomeUnknown(message);
       for (const { reject } of waiting) reject(unknown);
       return;
     }

@@ -68,6 +68,11 @@ export class FailedError extends ConnectoryError {
   }
 }
 
+/** Nobody can tell whether a write happened. */
+export function outcomeUnknown(why: string): FailedError {
+  return new FailedError("outcome_unknown", `the write may or may not have happened (${why}); look before trying again`);
+}
+
 /** An error on its way between threads. */
 export interface Thrown {
   code: string;

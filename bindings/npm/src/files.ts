@@ -1,4 +1,4 @@
-// Stores in files of Node.js, with the lock that native processes take.
+// Stores in files of Node.js, Deno and Bun, with the lock that native processes take.
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
@@ -10,6 +10,18 @@ import { invalid, type Openers } from "./open.js";
 const { O_RDWR, O_NONBLOCK } = fs.constants;
 /** Opening locks, where the system has that; Windows by the number of libuv. */
 const O_EXLOCK: Partial<Record<NodeJS.Platform, number>> = { darwin: 0x20 | O_NONBLOCK, freebsd: 0x20 | O_NONBLOCK, win32: 0x1000_0000 };
+
+/** What Deno has that Node.js has not. */
+interface Deno {
+  openSync(path: string, options: { read: boolean; write: boolean }): DenoFile;
+}
+
+interface DenoFile {
+  tryLockSync?(exclusive: boolean): boolean;
+  close(): void;
+}
+
+const deno = (globalThis as { Deno?: Deno }).Deno;
 
 /** Opens stores by path. */
 export function inFile(module: () => Promise<WebAssembly.Module>): Openers<"path">["path"] {
@@ -24,7 +36,7 @@ function files(path: string, unlocked: boolean): OpenFiles {
   return (blank) => {
     try {
       if (!fs.existsSync(path)) create(path, blank());
-      return new NodeFiles(path, unlocked ? fs.openSync(path, O_RDWR) : openLocked(path));
+      return unlocked ? new NodeFiles(path, fs.openSync(path, O_RDWR)) : openLocked(path);
     } catch (error) {
       if (error instanceof FailedError) throw error;
       const { code, message } = error as NodeJS.ErrnoException;
@@ -68,11 +80,12 @@ function syncDirectoryOf(path: string): void {
 }
 
 /** Opens the store for this process alone. The system frees the lock with the descriptor, however the process ends. */
-function openLocked(path: string): number {
+function openLocked(path: string): NodeFiles {
+  if (deno) return openLockedByDeno(deno, path);
   const exclusive = O_EXLOCK[process.platform];
   if (exclusive !== undefined) {
     try {
-      return fs.openSync(path, O_RDWR | exclusive);
+      return new NodeFiles(path, fs.openSync(path, O_RDWR | exclusive));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       throw code === "EAGAIN" || code === "EBUSY" ? inUse() : error;
@@ -81,7 +94,7 @@ function openLocked(path: string): number {
   const file = fs.openSync(path, O_RDWR);
   try {
     lock(file);
-    return file;
+    return new NodeFiles(path, file);
   } catch (error) {
     fs.closeSync(file);
     throw error;
@@ -90,14 +103,40 @@ function openLocked(path: string): number {
 
 /** Locks an open file: flock(1) inherits the descriptor, and the lock belongs to what it shares with this process. */
 function lock(file: number): void {
-  const { status, error } = spawnSync("flock", ["-xn", "3"], { stdio: ["ignore", "ignore", "ignore", file] });
+  const { status, error } = flock(file);
   if (status === 0) return;
   if (status === 1) throw inUse();
-  const why = error?.message ?? `flock ended with ${status}`;
-  throw new FailedError(
-    "lock_unavailable",
-    `the store's file cannot be locked here: ${why}; install flock (util-linux), or pass { lock: "none" } if nobody else opens it`,
-  );
+  const why = error instanceof Error ? error.message : `flock ended with ${status}`;
+  throw noLock(`${why}; install flock (util-linux)`);
+}
+
+function flock(file: number): { status: number | null; error?: unknown } {
+  try {
+    return spawnSync("flock", ["-xn", "3"], { stdio: ["ignore", "ignore", "ignore", file] });
+  } catch (error) {
+    // Node.js can be told to start no processes.
+    return { status: null, error };
+  }
+}
+
+/** Deno's lock is the one that native processes take, and needs no permission but the file's. */
+function openLockedByDeno({ openSync }: Deno, path: string): NodeFiles {
+  // Where locks are mandatory, this one would be in the way of the file's own reads.
+  if (process.platform === "win32") throw noLock("Deno has no such lock on Windows");
+  const lock = openSync(path, { read: true, write: true });
+  try {
+    if (typeof lock.tryLockSync !== "function") throw noLock("this Deno cannot lock files; a later version can");
+    if (!lock.tryLockSync(true)) throw inUse();
+    return new NodeFiles(path, fs.openSync(path, O_RDWR), lock);
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+function noLock(why: string): FailedError {
+  const message = `the store's file cannot be locked here: ${why}, or pass { lock: "none" } if nobody else opens it`;
+  return new FailedError("lock_unavailable", message);
 }
 
 function inUse(): FailedError {
@@ -108,10 +147,13 @@ class NodeFiles implements Files {
   readonly onePhase = false;
   readonly #path: string;
   readonly #tables: number;
+  readonly #lock: { close(): void } | undefined;
 
-  constructor(path: string, tables: number) {
+  /** `lock`, if the lock is not that of the tables' own descriptor, is kept as long. */
+  constructor(path: string, tables: number, lock?: { close(): void }) {
     this.#path = path;
     this.#tables = tables;
+    this.#lock = lock;
   }
 
   get #logPath(): string {
@@ -141,6 +183,7 @@ class NodeFiles implements Files {
 
   close(): void {
     fs.closeSync(this.#tables);
+    this.#lock?.close();
   }
 }
 

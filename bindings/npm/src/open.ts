@@ -3,27 +3,7 @@ import { Engine } from "./engine.js";
 import { FailedError, RefusedError } from "./errors.js";
 import type { Link } from "./link.js";
 import { Store } from "./store.js";
-import type { StoreOptions } from "./types.js";
-
-/** A store in memory, gone when it is closed; it can begin with the bytes of a {@link Store.backup}. */
-export interface InMemory extends StoreOptions {
-  memory: true | Uint8Array;
-}
-
-/** A store in files of the browser, shared by all tabs of the origin. */
-export interface InBrowser extends StoreOptions {
-  /** 1 to 64 letters, digits, `.`, `_` and `-`. */
-  name: string;
-  /** Whether to ask the browser to keep its files when space is short; `true` unless given. */
-  persist?: boolean;
-}
-
-/** A store in a file, with its log beside it; one process has it open at a time, and native ones count. */
-export interface InFile extends StoreOptions {
-  path: string;
-  /** `"none"` opens it without a lock where there is none to be had: then nobody else must open it. */
-  lock?: "none";
-}
+import type { InBrowser, InFile, InMemory, StoreOptions } from "./types.js";
 
 /** What a store may be opened as, by how it is asked for. */
 export interface Places {

@@ -1,12 +1,12 @@
 // A store whose engine is in a worker of this page.
-import { type ConnectoryError, FailedError, fromThrown, type Thrown } from "./errors.js";
-import { type Link, Listeners, type Method } from "./link.js";
+import { type ConnectoryError, FailedError, fromThrown, outcomeUnknown, type Thrown } from "./errors.js";
+import { isReading, type Link, Listeners, type Method } from "./link.js";
 import { type Answer, type Call, Calls } from "./messages.js";
 import type { StoreOptions } from "./types.js";
 
 /** What a page tells its worker. */
 export type ToWorker =
-  | { type: "open"; name: string; options: StoreOptions; module: WebAssembly.Module }
+  | { type: "open"; name: string; options: StoreOptions; module: WebAssembly.Module; life: string }
   | { type: "calls"; calls: Call[] }
   | { type: "close" };
 
@@ -27,6 +27,9 @@ export class Remote implements Link {
   /** Whoever waits for the store to be opened or closed. */
   #turning: { resolve(): void; reject(error: ConnectoryError): void } | undefined;
   #closing: Promise<void> | undefined;
+  /** The name of a lock that the worker holds as long as it lives. */
+  readonly #life = `connectory-worker:${crypto.randomUUID()}`;
+  readonly #watching = new AbortController();
   #end: FailedError | undefined;
 
   private constructor(worker: Worker) {
@@ -39,7 +42,8 @@ export class Remote implements Link {
   static async open(worker: Worker, name: string, options: StoreOptions, module: WebAssembly.Module): Promise<Remote> {
     const remote = new Remote(worker);
     try {
-      await remote.#turn({ type: "open", name, options, module });
+      await remote.#turn({ type: "open", name, options, module, life: remote.#life });
+      remote.#watch();
     } catch (error) {
       worker.terminate();
       throw error;
@@ -62,6 +66,7 @@ export class Remote implements Link {
 
   async #close(): Promise<void> {
     if (this.#end) return;
+    this.#watching.abort();
     const closed = this.#turn({ type: "close" });
     this.#end = new FailedError("closed", "the store is closed");
     try {
@@ -69,8 +74,13 @@ export class Remote implements Link {
     } finally {
       this.#worker.terminate();
       this.#failAll(this.#end);
-      this.#listeners.tell();
     }
+  }
+
+  /** Notices the end of the worker: its lock is free then. */
+  #watch(): void {
+    const { signal } = this.#watching;
+    navigator.locks.request(this.#life, { signal }, () => this.#died("it was ended")).catch(() => {});
   }
 
   #say(message: ToWorker): void {
@@ -103,10 +113,13 @@ export class Remote implements Link {
     this.#end = new FailedError("internal", `the store's worker has ended, open the store again; it said: ${why}`);
     this.#turning?.reject(this.#end);
     this.#failAll(this.#end);
-    this.#listeners.tell();
   }
 
+  /** Answers everybody who waits; what was to be written may have been. */
   #failAll(error: FailedError): void {
-    for (const [id] of this.#calls.waiting()) this.#calls.fail(id, error);
+    for (const [id, method, args] of this.#calls.waiting()) {
+      this.#calls.fail(id, isReading(method, args) ? error : outcomeUnknown(error.message));
+    }
+    this.#listeners.tell();
   }
 }

@@ -1,5 +1,6 @@
 // The store as its users see it.
-import { type ConnectoryError, FailedError, fromThrown, type Thrown } from "./errors.js";
+/// <reference lib="esnext.disposable" preserve="true" />
+import { FailedError, fromThrown, type RefusedError, type Thrown } from "./errors.js";
 import type { Link, Method } from "./link.js";
 import type {
   ChangeEvent, Changes, CheckReport, Connection, ConnectionChanges, Created, CreateOptions, ListQuery, NewConnection,
@@ -15,7 +16,7 @@ export type LoadSource =
   | AsyncIterable<string | Uint8Array>;
 
 /** What became of one of many creates: as of a single one, or why there is no answer. */
-export type CreatedRow = Created | { outcome: "refused" | "failed"; error: ConnectoryError };
+export type CreatedRow = Created | { outcome: "refused"; error: RefusedError } | { outcome: "failed"; error: FailedError };
 
 /** A subscriber takes so many changes at a time. */
 const SUBSCRIBER_TAKES = 256;
@@ -106,7 +107,7 @@ export class Store {
     for (let start = 0; start < rows.length; start += ROWS_AT_ONCE) {
       const part = rows.slice(start, start + ROWS_AT_ONCE);
       for (const row of await this.#call<CreatedRow[]>("createMany", part, options)) {
-        if ("error" in row) row.error = fromThrown(row.error as Thrown);
+        if ("error" in row) Object.assign(row, { error: fromThrown(row.error as Thrown) });
         created.push(row);
       }
     }

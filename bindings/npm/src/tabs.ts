@@ -1,6 +1,6 @@
 // Any number of tabs on one store: a Web Lock elects the owner, who has the engine; the others ask it by message.
 import { Engine, type OpenFiles } from "./engine.js";
-import { asError, type ConnectoryError, FailedError } from "./errors.js";
+import { asError, type ConnectoryError, FailedError, outcomeUnknown } from "./errors.js";
 import { isReading, isRepeatable, type Link, Listeners, type Method } from "./link.js";
 import { type Answer, answerOf, type Call, Calls } from "./messages.js";
 import type { StoreOptions } from "./types.js";
@@ -94,7 +94,7 @@ export class Tab implements Link {
     if (!this.#closing.signal.aborted) {
       this.#closing.abort();
       clearInterval(this.#looking);
-      this.#fail((reading) => (reading ? closed() : lost("the store was closed meanwhile")), closed);
+      this.#fail((reading) => (reading ? closed() : outcomeUnknown("the store was closed meanwhile")), closed);
       this.#resign();
     }
     try {
@@ -203,7 +203,7 @@ export class Tab implements Link {
     for (const [id, method, args] of this.#calls.waiting()) {
       if (!this.#sentTo.has(id) || isRepeatable(method, args)) continue;
       const why = "the tab that owned the store is gone";
-      this.#settleWith(id, isReading(method, args) ? handingOver(why) : lost(why));
+      this.#settleWith(id, isReading(method, args) ? handingOver(why) : outcomeUnknown(why));
     }
   }
 
@@ -253,7 +253,7 @@ export class Tab implements Link {
     } else if (performance.now() - this.#ownerlessSince > OWNERLESS_MS) {
       const error = handingOver("none has taken it over in five seconds");
       this.#joining?.reject(error);
-      this.#fail((reading) => (reading ? error : lost(error.message)), () => error);
+      this.#fail((reading) => (reading ? error : outcomeUnknown(error.message)), () => error);
     }
   }
 }
@@ -264,8 +264,4 @@ function closed(): FailedError {
 
 function handingOver(why: string): FailedError {
   return new FailedError("handing_over", `the store is on its way from one tab to another: ${why}; try again`);
-}
-
-function lost(why: string): FailedError {
-  return new FailedError("outcome_unknown", `the write may or may not have happened (${why}); look before trying again`);
 }

@@ -138,3 +138,23 @@ export interface StoreOptions {
   /** Where time and randomness come from, for tests. Only where the engine runs in this thread. */
   stamps?: () => Stamp;
 }
+
+/** A store in memory, gone when it is closed; it can begin with the bytes of a `backup`. */
+export interface InMemory extends StoreOptions {
+  memory: true | Uint8Array;
+}
+
+/** A store in files of the browser, shared by all tabs of the origin. */
+export interface InBrowser extends StoreOptions {
+  /** 1 to 64 letters, digits, `.`, `_` and `-`. */
+  name: string;
+  /** Whether to ask the browser to keep its files when space is short; `true` unless given. */
+  persist?: boolean;
+}
+
+/** A store in a file, with its log beside it; one process has it open at a time, and native ones count. */
+export interface InFile extends StoreOptions {
+  path: string;
+  /** `"none"` opens it without a lock where there is none to be had: then nobody else must open it. */
+  lock?: "none";
+}

@@ -1,5 +1,4 @@
 // What every entry exports beside its `open`.
 export { ConnectoryError, FailedError, RefusedError, type Reason } from "../errors.js";
-export type { InBrowser, InFile, InMemory } from "../open.js";
 export { List, Store, type CreatedRow, type LoadSource } from "../store.js";
 export type * from "../types.js";

@@ -1,7 +1,8 @@
 // The entry that loads nothing by itself: the module, and the worker for stores in files, come from the caller.
 import { inBrowser } from "../browser.js";
-import { invalid, inMemory, type InBrowser, type InMemory, opening } from "../open.js";
+import { invalid, inMemory, opening } from "../open.js";
 import type { Store } from "../store.js";
+import type { InBrowser, InMemory } from "../types.js";
 
 /** The module, as a bundler or a host hands it over. */
 export type Wasm = WebAssembly.Module | BufferSource | Response | Promise<WebAssembly.Module | BufferSource | Response>;

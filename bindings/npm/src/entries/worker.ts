@@ -24,7 +24,11 @@ self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
   switch (data.type) {
     case "open":
       return failing(async () => {
-        const { name, module, options } = data;
+        const { name, module, options, life } = data;
+        await new Promise<void>((resolve, reject) => {
+          // Held until this worker ends, however it does: then its page learns of it.
+          navigator.locks.request(life, () => (resolve(), new Promise(() => {}))).catch(reject);
+        });
         tab = await Tab.join(name, { module, options, files: opfs(name) });
         tab.onChange(() => say({ type: "changed" }));
         return { type: "opened" };
