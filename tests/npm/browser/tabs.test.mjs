@@ -94,6 +94,23 @@ test("two tabs share a store, and each follows what the other does", async () =>
   await context.close();
 });
 
+test("a store whose worker is ended says so, and opens again", async () => {
+  const context = await browser.newContext();
+  const tab = await openStore(context, "ended");
+  const said = await tab.evaluate(async () => {
+    const reason = (error) => error.reason;
+    const kept = await store.create({ domain: "netflix.com", profile_name: "ada" });
+    const under_way = [store.create({ domain: "github.com", profile_name: "ada" }).catch(reason), store.stats().catch(reason)];
+    worker.terminate();
+    const reasons = await Promise.all(under_way);
+    reasons.push(await store.stats().catch(reason));
+    await begin();
+    return { reasons, kept: (await store.get(kept.connection.id))?.domain };
+  });
+  assert.deepEqual(said, { reasons: ["outcome_unknown", "internal", "internal"], kept: "netflix.com" });
+  await context.close();
+});
+
 /** Has a tab create pairs, eight at a time, and keep what it was told; its worker ends after so many answers. */
 async function work(tab, pairs, keyed, endsAfter) {
   await tab.evaluate(
@@ -105,6 +122,8 @@ async function work(tab, pairs, keyed, endsAfter) {
           for (let pair = left.shift(); pair; pair = left.shift()) {
             const options = keyed ? { idempotency_key: `key-${pair.domain}-${pair.profile_name}` } : undefined;
             const answer = await store.create(pair, options).catch(({ reason, message }) => ({ reason, message }));
+            // The worker has ended: nothing more was asked.
+            if (answer.reason === "internal") return;
             answers.push([`${pair.profile_name} ${pair.domain}`, answer]);
             if (answers.length === endsAfter) worker.terminate();
           }
