@@ -1,7 +1,8 @@
 // The run: all contenders in Node.js and in Chromium, tables to standard output, every figure to the file of --json.
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { cpus, release, tmpdir, totalmem } from "node:os";
+import { rmSync } from "node:fs";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { chromiumContenders, coldInChromium, findChromium, launch } from "./chromium.mjs";
@@ -20,6 +21,8 @@ const QUICK = {
 const { values: options } = parseArgs({
   options: {
     json: { type: "string" },
+    /** A file that has the tables between two marks, to be replaced. */
+    readme: { type: "string" },
     quick: { type: "boolean", default: false },
     /** node, chromium. */
     only: { type: "string" },
@@ -33,19 +36,21 @@ const sections = [];
 const missing = new Set();
 const say = (text) => process.stderr.write(`${((Date.now() - begun) / 1000).toFixed(0)} s  ${text}\n`);
 const directory = await mkdtemp(join(options.directory, "connectory-benches-"));
+// However the run ends; browsers and processes end with it.
+process.on("exit", () => rmSync(directory, { recursive: true, force: true, maxRetries: 10 }));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
+
 const about = { machine: machine(), versions: await versions(), plan };
-try {
-  if (!Native.isThere()) missing.add("the native engine: build it first");
-  if (options.only !== "chromium") await inNode();
-  if (options.only !== "node") await inChromium();
-} finally {
-  await rm(directory, { recursive: true, force: true, maxRetries: 10 });
-}
+if (!Native.isThere()) missing.add("the native engine: build it first");
+if (options.only !== "chromium") await inNode();
+if (options.only !== "node") await inChromium();
 about.unix_seconds = Math.floor(begun / 1000);
 about.seconds = Math.round((Date.now() - begun) / 1000);
 about.missing = [...missing];
 if (options.json) await writeFile(options.json, `${JSON.stringify(asJson(about, sections), undefined, 2)}\n`);
-for (const section of sections) console.log(`${section.host}, ${section.place}\n\n${tableOf(section)}\n`);
+const tables = sections.map((it) => `${it.host}, ${it.place}:\n\n${tableOf(it)}\n`).join("\n");
+if (options.readme) await intoReadme(options.readme);
+console.log(tables);
 console.log(`What was to be reached; **bold** where it is not\n\n${goalsTable(goals(sections))}\n`);
 for (const it of missing) console.log(`Missing: ${it}`);
 
@@ -93,9 +98,17 @@ async function inChromium() {
   }
 }
 
+async function intoReadme(path) {
+  const [BEGIN, END] = ["<!-- benches/javascript/run -->\n", "<!-- until here -->\n"];
+  const text = await readFile(path, "utf8");
+  const [before, after] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (before < 0 || after < before) throw new Error(`${path} has no place for the tables`);
+  await writeFile(path, `${text.slice(0, before)}${BEGIN}\n${tables}\n${text.slice(after)}`);
+}
+
 function machine() {
   const [{ model }] = cpus();
-  return { cpu: model, cores: cpus().length, memory_mib: Math.round(totalmem() / 2 ** 20), kernel: release() };
+  return { cpu: model, cores: cpus().length, memory_mib: Math.round(totalmem() / 2 ** 20) };
 }
 
 async function versions() {

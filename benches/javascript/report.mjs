@@ -49,8 +49,9 @@ function table(head, rows) {
 /** A section's rows as Markdown. */
 export function tableOf({ rows }) {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row.figures)))];
-  const order = (name) => (OURS.has(name) ? 0 : FLOORS.has(name) ? 2 : 1);
-  names.sort((one, other) => order(one) - order(other));
+  const group = (name) => (OURS.has(name) ? 0 : FLOORS.has(name) ? 2 : 1);
+  const listed = (name) => CONTENDERS.findIndex((it) => it.name === name);
+  names.sort((one, other) => group(one) - group(other) || listed(one) - listed(other));
   return table(
     ["", ...names, "ours / best peer"],
     rows.map((row) => {

@@ -1,13 +1,15 @@
 // SQLite by sql.js, in memory.
 import { registry } from "./sql.mjs";
 
+// Its databases are files of a system of files in memory: looked at as little as can be.
+const PRAGMAS = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;";
 const BROWSER = "/modules/sql.js/dist/";
 
 export async function open() {
   const SQL = globalThis.process
     ? await (await import("sql.js")).default()
     : await (await browser())({ locateFile: (file) => BROWSER + file });
-  return registry(adapt(new SQL.Database()));
+  return registry(adapt(new SQL.Database()), PRAGMAS);
 }
 
 /** It is a script and no module: a page loads it as one, a worker of modules runs its text. */

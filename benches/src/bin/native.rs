@@ -75,7 +75,7 @@ impl Registry {
             _ => Vec::new(),
         };
         match (operation, form) {
-            ("import", _) => self.import(fresh.map(request).collect::<Outcome<_>>()?),
+            ("import", _) => self.import(&fresh.map(request).collect::<Outcome<Vec<_>>>()?),
             ("create", "values") => self.create(fresh.map(request).collect::<Outcome<_>>()?),
             ("create", "json") => self.create_json(fresh.map(text).collect()),
             ("conflict", "values") => {
@@ -96,7 +96,7 @@ impl Registry {
         }
     }
 
-    fn import(&mut self, requests: Vec<NewConnection>) -> Outcome<f64> {
+    fn import(&mut self, requests: &[NewConnection]) -> Outcome<f64> {
         let batches = requests.chunks(BATCH).map(<[_]>::to_vec).collect::<Vec<_>>();
         let mut ids = Vec::with_capacity(requests.len());
         let each = time(batches, |batch| {
