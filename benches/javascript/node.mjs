@@ -96,7 +96,7 @@ export async function nodeContenders(isDurable, directory, missing) {
     } catch (error) {
       if (contender.role === "ours") throw error;
       subject.end();
-      missing.add(`${contender.name} in Node.js: ${error.message.split("\n")[0]}`);
+      missing.add(`${contender.name} in Node.js: ${error.message.split(/\n| imported from /)[0]}`);
     }
   }
   return all;
