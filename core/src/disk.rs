@@ -6,7 +6,7 @@ use crate::engine::State;
 use crate::log::LogMark;
 use crate::rows::{Edited, Order, Rows, View};
 use crate::storage::{Boxed, CommitMode, Storage};
-use crate::tables::{PerTable, Table};
+use crate::tables::{self, PerTable, Table};
 use crate::withheld::Withheld;
 use redb::{
     AccessGuard, Database, DatabaseError, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase,
@@ -55,16 +55,7 @@ impl redb::Value for KeyBytes {
 
 impl redb::Key for KeyBytes {
     fn compare(one: &[u8], other: &[u8]) -> Ordering {
-        let (mut rest, mut other_rest) = (one, other);
-        while let (Some((head, tail)), Some((other_head, other_tail))) =
-            (rest.split_first_chunk::<8>(), other_rest.split_first_chunk::<8>())
-        {
-            if head != other_head {
-                return u64::from_be_bytes(*head).cmp(&u64::from_be_bytes(*other_head));
-            }
-            (rest, other_rest) = (tail, other_tail);
-        }
-        rest.cmp(other_rest)
+        tables::compare(one, other)
     }
 
     fn separator<'a>(left: &'a [u8], right: &'a [u8]) -> Cow<'a, [u8]> {

@@ -5,7 +5,7 @@
 
 use crate::StoreError;
 use crate::rows::{Edited, Effects, Order, Visit};
-use crate::tables::{PerTable, Table};
+use crate::tables::{self, PerTable, Table};
 use crossbeam_skiplist::SkipMap;
 use crossbeam_skiplist::map::Entry;
 use std::borrow::Borrow;
@@ -55,7 +55,7 @@ impl Place for (&[u8], u64) {
 }
 
 fn compare(one: (&[u8], u64), other: (&[u8], u64)) -> Ordering {
-    one.0.cmp(other.0).then(other.1.cmp(&one.1))
+    tables::compare(one.0, other.0).then(other.1.cmp(&one.1))
 }
 
 impl Ord for dyn Place + '_ {

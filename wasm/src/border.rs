@@ -11,7 +11,9 @@ use wasm_bindgen::{JsCast, JsValue};
 pub(crate) fn request(value: &JsValue) -> Result<Json, Refusal> {
     let not_json = |message: String| refused("", ViolationCode::InvalidValue, message);
     let text = match value.dyn_ref::<JsString>() {
-        Some(text) => text.clone(),
+        Some(text) => well_formed(text).ok_or_else(|| {
+            not_json("not valid JSON: it has half of a surrogate pair; send whole ones".into())
+        })?,
         // What has no form in JSON has no text either: nothing was sent.
         None if value.is_undefined() || value.is_function() || value.is_symbol() => {
             return Ok(Json::Null);
@@ -20,18 +22,21 @@ pub(crate) fn request(value: &JsValue) -> Result<Json, Refusal> {
             not_json(format!("has no form in JSON: {}; send one plain object", said(&thrown)))
         })?,
     };
-    if !text.is_valid_utf16() {
-        return Err(not_json(
-            "not valid JSON: it has half of a surrogate pair; send whole ones".into(),
-        ));
-    }
-    Json::parse(String::from(text).as_bytes())
+    Json::parse(text.as_bytes())
 }
 
-/// What `JSON.stringify` makes of a value, but for numbers that it would turn into `null`, which clears fields.
-fn stringified(value: &JsValue) -> Result<JsString, JsValue> {
-    let text = JSON::stringify(value)?;
-    if text.includes("null", 0) {
+/// A text, unless it has half of a surrogate pair. Those come over the border as U+FFFD, so the text is looked at there
+/// only where one came.
+fn well_formed(text: &JsString) -> Option<String> {
+    let copy = String::from(text);
+    (!copy.contains('\u{fffd}') || text.is_valid_utf16()).then_some(copy)
+}
+
+/// What `JSON.stringify` makes of a value, which has no halves of pairs, but for numbers that it would turn into `null`,
+/// which clears fields.
+fn stringified(value: &JsValue) -> Result<String, JsValue> {
+    let text = String::from(JSON::stringify(value)?);
+    if text.contains("null") {
         let finite = Closure::<dyn Fn(JsValue, JsValue) -> Result<JsValue, JsValue>>::new(
             |name: JsValue, value: JsValue| match value.as_f64() {
                 Some(number) if !number.is_finite() => {
@@ -53,14 +58,13 @@ pub(crate) fn query(value: &JsValue) -> Result<Json, Refusal> {
 
 /// A text that must be one.
 pub(crate) fn text(value: &JsValue, field: &str) -> Result<String, Refusal> {
-    match value.dyn_ref::<JsString>() {
-        Some(text) if text.is_valid_utf16() => Ok(text.into()),
-        Some(_) => {
-            let problem = "has half of a surrogate pair; send whole ones";
-            Err(refused(field, ViolationCode::InvalidValue, problem))
-        }
-        None => Err(refused(field, ViolationCode::InvalidType, "is not a string; send one")),
-    }
+    let Some(text) = value.dyn_ref::<JsString>() else {
+        return Err(refused(field, ViolationCode::InvalidType, "is not a string; send one"));
+    };
+    well_formed(text).ok_or_else(|| {
+        let problem = "has half of a surrogate pair; send whole ones";
+        refused(field, ViolationCode::InvalidValue, problem)
+    })
 }
 
 /// A number that must be a whole one.

@@ -11,6 +11,7 @@
 //! There are no threads here: a call does all its work before it returns, checkpoints too. A panic is thrown as an error,
 //! and after it every store of this instance of the module answers with nothing else.
 
+mod alike;
 mod border;
 mod host;
 mod options;

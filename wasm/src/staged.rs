@@ -1,14 +1,13 @@
 //! [`Staged`], what waits for the next commit, and its answers.
 
+use crate::alike;
 use crate::border::answer;
 use crate::requests;
 use crate::store::Engine;
-use crate::thrown::{Thrown, said};
+use crate::thrown::{Said, Thrown};
 use connectory::http::Rendering;
-use connectory::{
-    Conflict, Connection, Creation, Error, Refusal, Store, StoreError, Write, Written,
-};
-use js_sys::{Array, Reflect};
+use connectory::{Error, Refusal, Store, StoreError, Write, Written};
+use js_sys::Array;
 use serde::Serialize;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
@@ -87,36 +86,21 @@ pub(crate) fn commit(
 /// An answer to a write.
 pub(crate) fn written(written: &Written) -> Result<JsValue, Thrown> {
     match written {
-        Written::Creation(creation) => answer(&Created::of(creation)),
-        Written::Connection(connection) => answer(connection),
+        Written::Creation(creation) => alike::creation(creation),
+        Written::Connection(connection) => alike::connection(connection),
         Written::Proxy(proxy) => answer(proxy),
         Written::Done => Ok(JsValue::TRUE),
     }
 }
 
-/// What became of a create.
+/// A row of many that was refused or failed.
 #[derive(Serialize)]
-struct Created<'a> {
+struct Unanswered<'a> {
     outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connection: Option<&'a Connection>,
-    #[serde(flatten)]
-    conflict: Option<&'a Conflict>,
-}
-
-impl<'a> Created<'a> {
-    fn of(creation: &'a Creation) -> Self {
-        let conflict = match creation {
-            Creation::Conflict(conflict) => Some(conflict),
-            _ => None,
-        };
-        Self { outcome: creation.outcome(), connection: creation.connection(), conflict }
-    }
+    error: Said<'a>,
 }
 
 fn unanswered(error: &Error) -> Result<JsValue, Thrown> {
     let outcome = if error.refusal().is_some() { "refused" } else { "failed" };
-    let answered = answer(&Created { outcome, connection: None, conflict: None })?;
-    Reflect::set(&answered, &"error".into(), &said(error)?).map_err(Thrown)?;
-    Ok(answered)
+    answer(&Unanswered { outcome, error: Said::of(error, &error.to_string()) })
 }

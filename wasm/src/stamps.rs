@@ -6,6 +6,7 @@ use crate::turn::outside;
 use connectory::{Stamp, Stamps};
 use js_sys::{Date, Function};
 use serde::Deserialize;
+use std::cell::RefCell;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -54,7 +55,7 @@ impl Stamps for Source {
 
     /// Not of a function's: the same stamps shall make the same IDs with a log and without.
     fn salt(&self) -> u64 {
-        system().random
+        random()
     }
 }
 
@@ -65,14 +66,32 @@ fn read(stamp: JsValue) -> Stamp {
     }
 }
 
+/// Asking the host costs as much for many random bytes as for few.
+const POOL_BYTES: usize = 1024;
+
+thread_local! {
+    /// Random bytes that were not given out yet, as many as are left.
+    static POOL: RefCell<([u8; POOL_BYTES], usize)> = const { RefCell::new(([0; POOL_BYTES], 0)) };
+}
+
+fn random() -> u64 {
+    POOL.with_borrow_mut(|(pool, left)| {
+        if *left == 0 {
+            get_random_values(pool);
+            *left = POOL_BYTES;
+        }
+        *left -= 8;
+        let bytes = pool.iter().skip(*left).take(8);
+        bytes.fold(0, |random, &byte| random << 8 | u64::from(byte))
+    })
+}
+
 fn system() -> Stamp {
-    let mut random = [0; 8];
-    get_random_values(&mut random);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "whole milliseconds since 1970"
     )]
     let now_ms = Date::now() as u64;
-    Stamp { now_ms, random: u64::from_le_bytes(random) }
+    Stamp { now_ms, random: random() }
 }

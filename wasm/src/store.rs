@@ -1,5 +1,6 @@
 //! [`Store`] and [`Dump`] as JavaScript sees them.
 
+use crate::alike;
 use crate::border::{answer, query, request, text, whole};
 use crate::host::{Bytes, Files};
 use crate::options;
@@ -235,7 +236,7 @@ impl Store {
     /// A refusal, or a failure.
     pub fn list(&self, list: &JsValue) -> Result<JsValue, Thrown> {
         let list = ListQuery::from_json(&query(list)?)?;
-        self.engine.call(|store| answer(&store.list(&list)?))
+        self.engine.call(|store| alike::page(&store.list(&list)?))
     }
 
     /// Stages a change of what the patch names. The answer is the connection as it stands then.
@@ -517,7 +518,7 @@ impl Drop for Dump {
 }
 
 fn found(connection: Option<&Connection>) -> Result<JsValue, Thrown> {
-    connection.map_or(Ok(JsValue::UNDEFINED), answer)
+    connection.map_or(Ok(JsValue::UNDEFINED), alike::connection)
 }
 
 /// A malformed ID is an unknown one.

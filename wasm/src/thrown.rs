@@ -13,7 +13,7 @@ pub struct Thrown(pub(crate) JsValue);
 
 /// An error as a plain object: what one that is thrown has beside its stack.
 #[derive(Serialize)]
-struct Said<'a> {
+pub(crate) struct Said<'a> {
     code: &'a str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,14 +22,15 @@ struct Said<'a> {
     details: &'a [Violation],
 }
 
-/// An error that is an answer among others: not thrown, and a plain object.
-pub(crate) fn said(error: &Error) -> Result<JsValue, Thrown> {
-    let reason = match error {
-        Error::Refused(_) => None,
-        Error::Failed(error) => Some(error.reason()),
-    };
-    let details = error.refusal().map_or(&[][..], Refusal::violations);
-    answer(&Said { code: error.code(), message: &error.to_string(), reason, details })
+impl<'a> Said<'a> {
+    pub(crate) fn of(error: &'a Error, message: &'a str) -> Self {
+        let reason = match error {
+            Error::Refused(_) => None,
+            Error::Failed(error) => Some(error.reason()),
+        };
+        let details = error.refusal().map_or(&[][..], Refusal::violations);
+        Self { code: error.code(), message, reason, details }
+    }
 }
 
 impl From<Thrown> for JsValue {
@@ -40,8 +41,9 @@ impl From<Thrown> for JsValue {
 
 impl From<Error> for Thrown {
     fn from(error: Error) -> Self {
-        let thrown = js_sys::Error::new(&error.to_string());
-        if let Ok(said) = said(&error) {
+        let message = error.to_string();
+        let thrown = js_sys::Error::new(&message);
+        if let Ok(said) = answer(&Said::of(&error, &message)) {
             Object::<JsValue>::assign(thrown.unchecked_ref(), said.unchecked_ref());
         }
         Self(thrown.into())

@@ -52,6 +52,7 @@ export class Engine implements Link {
   #lastChange: number;
   #dumpCount = 0;
   #idle: ReturnType<typeof setTimeout> | undefined;
+  #lastCommit = 0;
   #end: FailedError | undefined;
   /** Called when a panic has ended the engine. */
   onEnd: (() => void) | undefined;
@@ -171,19 +172,30 @@ export class Engine implements Link {
     this.#listeners.tell();
   }
 
+  /** One timer for any number of commits: setting one costs more than looking at the clock. */
   #checkpointWhenIdle(): void {
     if (!this.#files) return;
-    clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => {
-      try {
-        this.#store.checkpoint();
-      } catch (error) {
-        // What was acknowledged is in the log; the next write or close tries again.
-        this.#check(error);
-      }
-    }, IDLE_MS);
+    this.#lastCommit = performance.now();
+    this.#idle ??= this.#wait(IDLE_MS);
+  }
+
+  #wait(ms: number): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(() => this.#checkpointIfIdle(), ms);
     // Node.js need not stay for it.
-    (this.#idle as { unref?: () => void }).unref?.();
+    (timer as { unref?: () => void }).unref?.();
+    return timer;
+  }
+
+  #checkpointIfIdle(): void {
+    const left = this.#lastCommit + IDLE_MS - performance.now();
+    this.#idle = left > 0 ? this.#wait(left) : undefined;
+    if (this.#idle) return;
+    try {
+      this.#store.checkpoint();
+    } catch (error) {
+      // What was acknowledged is in the log; the next write or close tries again.
+      this.#check(error);
+    }
   }
 
   /** A response whose body is a dump has a number in its place. */

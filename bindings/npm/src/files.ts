@@ -1,6 +1,4 @@
 // Stores in files of Node.js, Deno and Bun, with the lock that native processes take.
-import { spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { dirname } from "node:path";
 import { Engine, type File, type Files, type OpenFiles } from "./engine.js";
@@ -33,10 +31,10 @@ export function inFile(module: () => Promise<WebAssembly.Module>): Openers<"path
 }
 
 function files(path: string, unlocked: boolean): OpenFiles {
-  return (blank) => {
+  return async (blank) => {
     try {
       if (!fs.existsSync(path)) create(path, blank());
-      return unlocked ? new NodeFiles(path, fs.openSync(path, O_RDWR)) : openLocked(path);
+      return unlocked ? new NodeFiles(path, fs.openSync(path, O_RDWR)) : await openLocked(path);
     } catch (error) {
       if (error instanceof FailedError) throw error;
       const { code, message } = error as NodeJS.ErrnoException;
@@ -50,7 +48,7 @@ function files(path: string, unlocked: boolean): OpenFiles {
 
 /** Makes an empty store. It gets its name when it is whole and synced, so of two that make it at once one finds the other's. */
 function create(path: string, blank: Uint8Array): void {
-  const draft = `${path}.${randomBytes(8).toString("hex")}.new`;
+  const draft = `${path}.${crypto.randomUUID()}.new`;
   const file = fs.openSync(draft, "wx");
   try {
     try {
@@ -80,7 +78,7 @@ function syncDirectoryOf(path: string): void {
 }
 
 /** Opens the store for this process alone. The system frees the lock with the descriptor, however the process ends. */
-function openLocked(path: string): NodeFiles {
+async function openLocked(path: string): Promise<NodeFiles> {
   if (deno) return openLockedByDeno(deno, path);
   const exclusive = O_EXLOCK[process.platform];
   if (exclusive !== undefined) {
@@ -93,7 +91,7 @@ function openLocked(path: string): NodeFiles {
   }
   const file = fs.openSync(path, O_RDWR);
   try {
-    lock(file);
+    await lock(file);
     return new NodeFiles(path, file);
   } catch (error) {
     fs.closeSync(file);
@@ -102,16 +100,18 @@ function openLocked(path: string): NodeFiles {
 }
 
 /** Locks an open file: flock(1) inherits the descriptor, and the lock belongs to what it shares with this process. */
-function lock(file: number): void {
-  const { status, error } = flock(file);
+async function lock(file: number): Promise<void> {
+  const { status, error } = await flock(file);
   if (status === 0) return;
   if (status === 1) throw inUse();
   const why = error instanceof Error ? error.message : `flock ended with ${status}`;
   throw noLock(`${why}; install flock (util-linux)`);
 }
 
-function flock(file: number): { status: number | null; error?: unknown } {
+async function flock(file: number): Promise<{ status: number | null; error?: unknown }> {
   try {
+    // Loaded where it is needed: stores in memory start without.
+    const { spawnSync } = await import("node:child_process");
     return spawnSync("flock", ["-xn", "3"], { stdio: ["ignore", "ignore", "ignore", file] });
   } catch (error) {
     // Node.js can be told to start no processes.

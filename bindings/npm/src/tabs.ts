@@ -44,6 +44,8 @@ export class Tab implements Link {
   /** What others asked of this tab and is not answered yet. */
   readonly #answering = new Set<Promise<void>>();
   #owner: string | undefined;
+  #hasOthers = false;
+  #isNews = false;
   #ownerlessSince = performance.now();
   #looking: ReturnType<typeof setInterval> | undefined;
   /** Those who wait to have joined. */
@@ -134,7 +136,7 @@ export class Tab implements Link {
       engine.onEnd = this.#resign;
       engine.onChange(() => {
         this.#listeners.tell();
-        this.#say({ type: "changed" });
+        this.#sayChanged();
       });
       this.#engine = engine;
       this.#say({ type: "owner", owner });
@@ -155,7 +157,18 @@ export class Tab implements Link {
     this.#channel.postMessage(message);
   }
 
+  /** Tells others of changes: after the answers to whoever made them, and only if anybody was ever heard of. */
+  #sayChanged(): void {
+    if (!this.#hasOthers || this.#isNews) return;
+    this.#isNews = true;
+    setTimeout(() => {
+      this.#isNews = false;
+      this.#say({ type: "changed" });
+    });
+  }
+
   #hear(message: Message): void {
+    this.#hasOthers = true;
     switch (message.type) {
       case "who":
         if (this.#engine && this.#owner) this.#say({ type: "owner", owner: this.#owner });

@@ -1,9 +1,9 @@
 // The entry for Node.js, Deno and Bun: `open({ memory: true })` and `open({ path })`.
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { inFile } from "../files.js";
 import { inMemory, once, opening } from "../open.js";
 
-const module = once(async () => WebAssembly.compile(await readFile(new URL("./connectory.wasm", import.meta.url))));
+const module = once(async () => WebAssembly.compile(readFileSync(new URL("./connectory.wasm", import.meta.url))));
 
 /** Opens a store: `{ memory: true }` for one that goes with this process, `{ path }` for one in a file. */
 export const open = opening({ memory: inMemory(module), path: inFile(module) });
