@@ -1,13 +1,12 @@
-// Prints what a browser loads, compressed with brotli, beside SQLite's; fails over the budgets. A KB is 1000 bytes.
+// Prints what a browser loads, compressed with brotli, beside SQLite's and the goals; fails over the bounds. A KB is 1000
+// bytes.
 import { existsSync, readFileSync } from "node:fs";
 import { brotliCompressSync, constants } from "node:zlib";
 
-/** The engine. */
-const WASM_KB = 240;
-/** All that a page loads, with stores in files. */
-const ALL_KB = 260;
-/** The engine's part of SQLite's. */
-const OF_SQLITE = 0.75;
+/** What is aimed at, in KB and as a part of SQLite's, and what it is held to meanwhile so that it does not grow. */
+const WASM = { goal: 240, bound: 400 };
+const PAGE = { goal: 260, bound: 425 };
+const OF_SQLITE = { goal: 0.75, bound: 1.15 };
 
 const dist = new URL("../../bindings/npm/dist/", import.meta.url);
 const sqliteUrl = new URL("packages/node_modules/@sqlite.org/sqlite-wasm/dist/sqlite3.wasm", import.meta.url);
@@ -41,12 +40,18 @@ for (const [name, { raw, brotli }] of Object.entries({
   console.log(`${name.padEnd(28)}${kb(raw)}${kb(brotli)}`);
 }
 
-const share = wasm.brotli / sqlite.brotli;
-console.log(`connectory.wasm is ${share.toFixed(2)} of sqlite3.wasm`);
-const over = [
-  [wasm.brotli > WASM_KB * 1000, `connectory.wasm is over ${WASM_KB} KB`],
-  [all.brotli > ALL_KB * 1000, `a page with files loads more than ${ALL_KB} KB`],
-  [share > OF_SQLITE, `connectory.wasm is more than ${OF_SQLITE} of sqlite3.wasm`],
-].filter(([isOver]) => isOver);
-for (const [, message] of over) console.error(`too large: ${message}`);
-if (over.length > 0) process.exitCode = 1;
+const checked = [
+  ["connectory.wasm, KB", wasm.brotli / 1000, WASM],
+  ["a page with files, KB", all.brotli / 1000, PAGE],
+  ["connectory.wasm over sqlite3.wasm", wasm.brotli / sqlite.brotli, OF_SQLITE],
+];
+console.log(`\n${"".padEnd(36)}${"is".padStart(8)}${"goal".padStart(8)}${"bound".padStart(8)}`);
+for (const [name, is, { goal, bound }] of checked) {
+  const shown = [is, goal, bound].map((number) => String(Number(number.toFixed(number < 10 ? 2 : 1))).padStart(8));
+  console.log(`${name.padEnd(36)}${shown.join("")}  ${is > goal ? "the goal is missed" : "within the goal"}`);
+}
+for (const [name, is, { bound }] of checked) {
+  if (is <= bound) continue;
+  console.error(`too large: ${name} is ${is.toFixed(2)}, more than ${bound}`);
+  process.exitCode = 1;
+}
