@@ -10,34 +10,9 @@ use std::io::{self, ErrorKind};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
-#[wasm_bindgen(typescript_custom_section)]
-const FILES: &str = "
-/** Where the host keeps a store: the file of its tables, and the log beside it. Nothing here returns a promise. */
-export interface HostFiles {
-  /** Whether a flush is only advice, and tables are to be checked when they are opened after an unclean end. */
-  readonly onePhase: boolean;
-  /** Opens the tables, which are a whole store already. */
-  open(): HostFile;
-  /** Opens the log; makes it if `make` says so, its name durable, and is undefined if it is not there otherwise. */
-  openLog(make: boolean): HostFile | undefined;
-  /** Removes the log. */
-  removeLog(): void;
-}
-/** An open file. Reads and writes return how many bytes they did. */
-export interface HostFile {
-  size(): number;
-  read(at: number, into: Uint8Array): number;
-  write(at: number, bytes: Uint8Array): number;
-  truncate(size: number): void;
-  flush(): void;
-  close(): void;
-}
-";
-
 #[wasm_bindgen]
 extern "C" {
-    /// Where the host keeps a store.
-    #[wasm_bindgen(typescript_type = "HostFiles")]
+    /// Where the host keeps a store: `Files` in `bindings/npm/src/engine.ts` says what each call does.
     #[derive(Debug, Clone)]
     pub type Files;
     #[wasm_bindgen(method, getter, js_name = onePhase)]
@@ -50,7 +25,6 @@ extern "C" {
     fn remove_log(this: &Files) -> Result<(), JsValue>;
 
     /// An open file of the host.
-    #[wasm_bindgen(typescript_type = "HostFile")]
     #[derive(Debug, Clone)]
     pub type OpenFile;
     #[wasm_bindgen(method, catch)]

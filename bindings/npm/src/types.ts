@@ -131,9 +131,9 @@ export interface StoreOptions {
   plan?: "enterprise" | "startup" | "hobbyist";
   /** The most connections that the project may have. */
   cap?: number;
-  /** Memory for pages of the store, in bytes; 8 MiB unless given. */
+  /** Memory for pages of the store, in bytes; 32 MiB unless given. */
   cacheBytes?: number;
-  /** How long the log may become, in bytes; a store that has one keeps its length. */
+  /** How long the log may become, in bytes; 16 MiB unless given. A store that has a log keeps its length. */
   logBytes?: number;
   /** Where time and randomness come from, for tests. Only where the engine runs in this thread. */
   stamps?: () => Stamp;

@@ -1,22 +1,13 @@
 // In Chromium the package answers every case, and ten thousand operations, as the native engine does: in memory, in files
 // and behind createFetch. What it stored opens in Node.js.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { scenariosOf } from "../cases.mjs";
 import { caseFiles, native, open } from "../package.mjs";
 import { textOf } from "../subject.mjs";
-import { launch, openTab, serve } from "./chromium.mjs";
+import { inBrowser, openTab } from "./tab.mjs";
 
-let server;
-let browser;
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser.close();
-  server.close();
-});
+const here = inBrowser();
 
 const scenarios = Object.values(caseFiles()).flatMap(scenariosOf);
 const steps = scenarios.reduce((sum, scenario) => sum + scenario.steps.length, 0);
@@ -50,9 +41,9 @@ for (const [name, where, inWorker, behindFetch] of [
   ["behind createFetch, in a page", "memory", false, true],
 ]) {
   test(`every case ${name}`, async () => {
-    const context = await browser.newContext();
+    const context = await here.browser.newContext();
     const complaints = [];
-    const page = await openTab(context, server.url, complaints);
+    const page = await openTab(context, here.server.url, complaints);
     const { count, failures, bytes } = await run(page, where, inWorker, behindFetch);
     assert.deepEqual([...failures, ...complaints], []);
     console.log(`${name}: ${JSON.stringify(count)}, skipped none`);

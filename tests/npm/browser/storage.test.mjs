@@ -1,25 +1,14 @@
 // What goes wrong with files of a browser is a typed error, and loses nothing: no space, a file that is held, none at all,
 // or one of something else.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { native } from "../package.mjs";
-import { launch, openTab, serve } from "./chromium.mjs";
+import { inBrowser, openTab } from "./tab.mjs";
 
-let server;
-let browser;
-before(async () => {
-  server = await serve();
-  browser = await launch({
-    args: ["--headless", "--no-sandbox", "--host-resolver-rules=MAP insecure.example 127.0.0.1"],
-  });
-});
-after(async () => {
-  await browser.close();
-  server.close();
-});
+const here = inBrowser({ args: ["--host-resolver-rules=MAP insecure.example 127.0.0.1"] });
 
 /** A tab in which `failing(call)` is the reason and the code that a call fails with. */
-async function tabOf(context, url = server.url) {
+async function tabOf(context, url = here.server.url) {
   const tab = await openTab(context, url);
   await tab.evaluate(() => {
     window.failing = async (call) => {
@@ -55,7 +44,7 @@ async function tabOf(context, url = server.url) {
 }
 
 test("a full quota refuses what does not fit and loses nothing; with space again the store works", async () => {
-  const context = await browser.newContext();
+  const context = await here.browser.newContext();
   const tab = await tabOf(context);
   await tab.evaluate(async () => {
     window.store = await open({ name: "full", logBytes: 1 << 20 });
@@ -63,7 +52,7 @@ test("a full quota refuses what does not fit and loses nothing; with space again
   });
   const session = await context.newCDPSession(tab);
   const { usage } = await tab.evaluate(() => navigator.storage.estimate());
-  const origin = new URL(server.url).origin;
+  const origin = new URL(here.server.url).origin;
   await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: usage + (1 << 20) });
   const { created, refused, conflict } = await tab.evaluate(async () => {
     const created = [];
@@ -96,7 +85,7 @@ test("a full quota refuses what does not fit and loses nothing; with space again
 });
 
 test("a file that somebody holds is an error, not a store in memory; once it is free the store opens", async () => {
-  const context = await browser.newContext();
+  const context = await here.browser.newContext();
   const tab = await tabOf(context);
   const said = await tab.evaluate(async () => {
     const store = await open({ name: "held" });
@@ -120,8 +109,8 @@ test("a file that somebody holds is an error, not a store in memory; once it is 
 });
 
 test("a page without files of its own is told so", async () => {
-  const context = await browser.newContext();
-  const tab = await tabOf(context, server.url.replace("127.0.0.1", "insecure.example"));
+  const context = await here.browser.newContext();
+  const tab = await tabOf(context, here.server.url.replace("127.0.0.1", "insecure.example"));
   const said = await tab.evaluate(async () => {
     const answer = await failing(() => open({ name: "none" }));
     const memory = await open({ memory: true });
@@ -132,7 +121,7 @@ test("a page without files of its own is told so", async () => {
 });
 
 test("what is no store, or is damaged, is an error and stays as it is; what was never finished is made anew", async () => {
-  const context = await browser.newContext();
+  const context = await here.browser.newContext();
   const tab = await tabOf(context);
   const whole = [...Buffer.from(native.cases.create.at(-1).bytes, "base64")];
   const damaged = whole.map((byte, at) => (at >= 64 && at < 4096 ? 0xa5 : byte));
@@ -165,7 +154,7 @@ test("what is no store, or is damaged, is an error and stays as it is; what was 
 });
 
 test("a batch is one flush, however many wait for it", async () => {
-  const context = await browser.newContext();
+  const context = await here.browser.newContext();
   const tab = await tabOf(context);
   const flushes = await tab.evaluate(
     (source) =>
@@ -192,7 +181,7 @@ test("a batch is one flush, however many wait for it", async () => {
         await store.close();
         return counted;
       }, source),
-    new URL("/dist/browser.js", server.url).href,
+    new URL("/dist/browser.js", here.server.url).href,
   );
   assert.deepEqual(flushes, [1, 1, 0]);
   await context.close();

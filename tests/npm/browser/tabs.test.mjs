@@ -1,7 +1,7 @@
 // Any number of tabs on one store: every pair is created once, whoever owns the store, and whatever becomes of that tab.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launch, openTab, serve } from "./chromium.mjs";
+import { test } from "node:test";
+import { inBrowser, openTab } from "./tab.mjs";
 
 const seed = Number(process.env.CONNECTORY_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const long = process.env.CONNECTORY_LONG !== undefined;
@@ -17,20 +17,11 @@ function numbers(state) {
 }
 const below = numbers(seed);
 
-let server;
-let browser;
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser.close();
-  server.close();
-});
+const here = inBrowser();
 
 /** A tab with the store open; `worker` in it is the worker that the store runs in. */
 async function openStore(context, name, complaints) {
-  const tab = await openTab(context, server.url, complaints);
+  const tab = await openTab(context, here.server.url, complaints);
   await tab.evaluate(async (name) => {
     window.wasm ??= await WebAssembly.compileStreaming(fetch("/dist/connectory.wasm"));
     window.begin = async () => {
@@ -43,7 +34,7 @@ async function openStore(context, name, complaints) {
 }
 
 test("two tabs share a store, and each follows what the other does", async () => {
-  const context = await browser.newContext();
+  const context = await here.browser.newContext();
   const complaints = [];
   const [first, second] = [await openStore(context, "two", complaints), await openStore(context, "two", complaints)];
   for (const tab of [first, second]) {
@@ -95,7 +86,7 @@ test("two tabs share a store, and each follows what the other does", async () =>
 });
 
 test("a store whose worker is ended says so, and opens again", async () => {
-  const context = await browser.newContext();
+  const context = await here.browser.newContext();
   const tab = await openStore(context, "ended");
   const said = await tab.evaluate(async () => {
     const reason = (error) => error.reason;
@@ -136,7 +127,7 @@ async function work(tab, pairs, keyed, endsAfter) {
 }
 
 test("four tabs, two thousand creates on overlapping pairs, the owner killed twice", async () => {
-  const context = await browser.newContext();
+  const context = await here.browser.newContext();
   let tabs = [];
   for (let n = 0; n < 4; n += 1) tabs.push(await openStore(context, "four"));
   const pairs = Array.from({ length: 500 }, (_, n) => ({ domain: `d${n % 60}.example.com`, profile_name: `p${n % 7}` }));
@@ -193,7 +184,7 @@ test("four tabs, two thousand creates on overlapping pairs, the owner killed twi
 });
 
 test(`workers and pages are killed at random, ${ROUNDS} rounds: nothing acknowledged is lost`, async () => {
-  const context = await browser.newContext();
+  const context = await here.browser.newContext();
   const acknowledged = new Map();
   const times = [];
   let tab = await openStore(context, "kills");

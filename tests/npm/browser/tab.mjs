@@ -1,15 +1,11 @@
-// Chromium on pages of this machine, for the tests that need a browser.
+// The page of the tests that need a browser, and the server that it comes from.
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
-import { chromium } from "playwright-core";
+import { after, before } from "node:test";
+import { launch } from "../chromium.mjs";
 import { caseFiles, dist, native, root } from "../package.mjs";
 
-const EXECUTABLES = [process.env.CONNECTORY_CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome"];
-const ARGS = [
-  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync",
-];
 const TYPES = { ".js": "text/javascript", ".mjs": "text/javascript", ".html": "text/html", ".wasm": "application/wasm" };
 
 /** What is served, by the start of its path. */
@@ -25,7 +21,7 @@ const PAGE = `<!doctype html><meta charset="utf-8"><title>tests</title><link rel
 </script>`;
 
 /** Serves the package and the tests; `extra` are further paths with their type and text. */
-export async function serve(extra = {}) {
+async function serve(extra = {}) {
   const texts = {
     "/": ["text/html", PAGE],
     "/cases.json": ["application/json", JSON.stringify({ files: caseFiles(), native })],
@@ -44,11 +40,18 @@ export async function serve(extra = {}) {
   return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
 }
 
-/** A browser. */
-export function launch(options = {}) {
-  const executablePath = EXECUTABLES.find((path) => path && existsSync(path));
-  if (!executablePath) throw new Error("Chromium is missing: install it, or say where it is by CONNECTORY_CHROMIUM");
-  return chromium.launch({ executablePath, args: ARGS, ...options });
+/** A browser, with further arguments, and a server of the page and of further texts: for the tests of the file that asks. */
+export function inBrowser({ args = [], texts = async () => ({}) } = {}) {
+  const here = {};
+  before(async () => {
+    here.server = await serve(await texts());
+    here.browser = await launch(...args);
+  });
+  after(async () => {
+    await here.browser?.close();
+    here.server?.close();
+  });
+  return here;
 }
 
 /** Opens the page of the tests in a tab of its own; what it complains of goes to `complaints`. */

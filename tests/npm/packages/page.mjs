@@ -1,14 +1,8 @@
-// Chromium, and a server of files for its pages.
+// A server of files for pages, and what their programs report.
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
-import { delimiter, extname, join, normalize } from "node:path";
-import { chromium } from "playwright-core";
+import { extname, join, normalize } from "node:path";
 
-const ARGS = [
-  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync",
-];
-const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 const MEDIA_TYPES = {
   ".css": "text/css",
   ".html": "text/html",
@@ -17,14 +11,6 @@ const MEDIA_TYPES = {
   ".map": "application/json",
   ".wasm": "application/wasm",
 };
-
-/** Starts Chromium: that of CONNECTORY_CHROMIUM, or the one on the PATH. */
-export function launch() {
-  const found = (process.env.PATH ?? "").split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
-  const executablePath = process.env.CONNECTORY_CHROMIUM ?? found.find(existsSync);
-  if (!executablePath) throw new Error("Chromium is missing; install it, or name it in CONNECTORY_CHROMIUM");
-  return chromium.launch({ executablePath, args: ARGS });
-}
 
 /** Serves a folder on this machine; `mediaTypes` overrides those of name endings. */
 export async function serve(folder, mediaTypes = {}) {
