@@ -110,6 +110,7 @@ export class Remote implements Link {
   }
 
   #died(why: string): void {
+    if (this.#end) return;
     this.#end = new FailedError("internal", `the store's worker has ended, open the store again; it said: ${why}`);
     this.#turning?.reject(this.#end);
     this.#failAll(this.#end);

@@ -163,7 +163,8 @@ export class Tab implements Link {
     this.#isNews = true;
     setTimeout(() => {
       this.#isNews = false;
-      this.#say({ type: "changed" });
+      // Whoever owns the store after this tab tells the others to look.
+      if (!this.#closing.signal.aborted) this.#say({ type: "changed" });
     });
   }
 
