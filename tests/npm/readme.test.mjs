@@ -14,7 +14,8 @@ mkdirSync(join(modules, "@onkernel"), { recursive: true });
 symlinkSync(new URL("bindings/npm", root), join(modules, "connectory"));
 symlinkSync(new URL("tests/node_modules/@onkernel/sdk", root), join(modules, "@onkernel/sdk"));
 
-const text = readFileSync(new URL("bindings/npm/README.md", root), "utf8");
+const read = (path) => readFileSync(new URL(path, root), "utf8");
+const text = read("bindings/npm/README.md");
 /** Those in the text itself; what is in a list is for tools that have tests of their own. */
 const examples = [...text.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code);
 
@@ -26,10 +27,10 @@ await store.create({ domain: "github.com", profile_name: "user-123" });
 `;
 
 /** Runs an example as a program; what it prints, line by line. */
-function run(code) {
+function run(code, cwd = directory) {
   const path = join(directory, "example.mjs");
   writeFileSync(path, code.includes("await open(") ? code : GIVEN + code);
-  return execFileSync(process.execPath, [path], { cwd: directory, encoding: "utf8" }).trim().split("\n");
+  return execFileSync(process.execPath, [path], { cwd, encoding: "utf8" }).trim().split("\n");
 }
 
 test("the examples do what they say", () => {
@@ -45,4 +46,10 @@ test("the examples do what they say", () => {
   assert.deepEqual(run(offline), [""]);
   const twice = offline + offline.split("\n").filter((line) => line.startsWith("await")).join("\n");
   assert.throws(() => run(twice), /ConflictError/);
+});
+
+test("the example of the project's README does what it says", () => {
+  const [, example] = /^```js\n(import \{ open \} .*?)^```$/ms.exec(read("README.md"));
+  const cwd = mkdtempSync(join(directory, "example-"));
+  assert.deepEqual(run(`${example}\nconsole.log(outcome);`, cwd), ["created"]);
 });

@@ -1,4 +1,5 @@
-//! [`Host`], the storage of a store in files that the host keeps: calls that return when they are done, no promises.
+//! [`Bytes`], where a store keeps its bytes: in memory, or in files that the host keeps, by calls that return when they are
+//! done, no promises.
 
 use crate::border::said;
 use crate::shelf::Kept;
