@@ -483,10 +483,11 @@ impl Store {
             drop(view);
             let mut disk = lock(&live.disk);
             let open = disk.as_mut().ok_or(StoreError::Closed)?;
-            let pages = open.check_pages();
+            // Where these fail, whoever comes next reopens them.
+            let pages = open.check_pages()?;
             let base = open.snapshot()?;
             live.publish_tables(base);
-            match pages? {
+            match pages {
                 Some(sound) => {
                     report.pages_checked = true;
                     if !sound {
