@@ -97,9 +97,9 @@ test("a killed process frees the store at once, and what it acknowledged is ther
     const ended = once(child, "exit");
     child.kill("SIGKILL");
     await ended;
-    const natively_ = round % 2 === 0;
+    const isNative = round % 2 === 0;
     const ids = said.filter((line) => line.startsWith("ma_") && line.length === 29);
-    if (natively_) {
+    if (isNative) {
       const check = natively(path, "check");
       assert.equal(check.status, 0, check.stderr);
       assert.equal(natively(path, "get", ids.at(-1)).status, 0);

@@ -2,42 +2,34 @@
 
 use crate::store::{Dump, Engine};
 use crate::thrown::Thrown;
-use connectory::http::{self as api, Api, Begun, Body, Rendering, Route};
-use connectory::{Store, Write};
+use connectory::Store;
+use connectory::http::{self as api, Api, Begun, Body, Route};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use js_sys::{Array, Object, Reflect};
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 
-/// What a request has come to without writing.
-pub(crate) enum Exchange {
-    Answered(Response<Body>),
-    Pending(Write, Rendering),
-}
-
+/// Does all of a request but its write.
 pub(crate) fn begin(
     api: &Api<Store>,
     method: &str,
     target: &str,
     headers: &Array,
     body: &[u8],
-) -> Exchange {
+) -> Begun {
     let head = match head(method, target, headers) {
         Ok(head) => head,
         Err(error) => {
             let message = format!("not a request: {error}; send a method, a path and headers");
             let status = StatusCode::BAD_REQUEST;
-            return Exchange::Answered(api::error(status, "bad_request", &message));
+            return Begun::Answered(api::error(status, "bad_request", &message));
         }
     };
     if Route::is_load(&head.method, head.uri.path()) {
-        return Exchange::Answered(api.respond_to_load(&head, lines(body).map(Ok)));
+        return Begun::Answered(api.respond_to_load(&head, lines(body).map(Ok)));
     }
-    match api.begin(&head, body) {
-        Begun::Answered(response) => Exchange::Answered(response),
-        Begun::Pending(pending) => Exchange::Pending(pending.write, pending.rendering),
-    }
+    api.begin(&head, body)
 }
 
 /// The lines of a body. What is not UTF-8 is no JSON, and is refused with its line number like everything else that is not.

@@ -19,7 +19,7 @@ pub(crate) enum Staged {
     /// The rows of a `createMany`, the good ones to be written.
     Rows(Vec<Result<Write, Refusal>>),
     /// A request of the HTTP API.
-    Request(Box<(Write, Rendering)>),
+    Request(Write, Rendering),
 }
 
 /// How the answers to what was staged are given.
@@ -47,8 +47,7 @@ pub(crate) fn commit(
             Staged::Rows(rows) => Form::Rows(
                 rows.into_iter().map(|row| row.map(|row| writes.push(row)).err()).collect(),
             ),
-            Staged::Request(request) => {
-                let (write, rendering) = *request;
+            Staged::Request(write, rendering) => {
                 writes.push(write);
                 Form::Response(rendering)
             }

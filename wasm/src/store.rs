@@ -4,11 +4,11 @@ use crate::alike;
 use crate::border::{answer, query, request, text, whole};
 use crate::host::{Bytes, Files};
 use crate::options;
-use crate::requests::{self, Exchange};
+use crate::requests;
 use crate::staged::Staged;
 use crate::thrown::{Thrown, at, refused};
 use crate::turn::{self, Turn, outside};
-use connectory::http::{Access, Api};
+use connectory::http::{Access, Api, Begun, Pending};
 use connectory::{
     Changes, Connection, ConnectionId, CreateOptions, Error, Json, Limits, ListQuery, MAGIC,
     MemoryStorage, Missing, NewConnection, Observation, Options, PageQuery, Patch, Refusal,
@@ -39,14 +39,14 @@ pub(crate) struct Engine {
 
 /// An open store with what waits to be written to it.
 #[derive(Debug)]
-pub(crate) struct Open {
-    pub(crate) store: connectory::Store,
+struct Open {
+    store: connectory::Store,
     api: Api<connectory::Store>,
     staged: RefCell<Vec<Staged>>,
 }
 
 impl Engine {
-    pub(crate) fn call<T>(
+    fn call<T>(
         &self,
         call: impl FnOnce(&connectory::Store) -> Result<T, Thrown>,
     ) -> Result<T, Thrown> {
@@ -465,9 +465,9 @@ impl Store {
     ) -> Result<JsValue, Thrown> {
         self.engine.call_open(|open| {
             match requests::begin(&open.api, method, target, headers, body) {
-                Exchange::Answered(response) => requests::response(&self.engine, response),
-                Exchange::Pending(write, rendering) => {
-                    open.staged.borrow_mut().push(Staged::Request(Box::new((write, rendering))));
+                Begun::Answered(response) => requests::response(&self.engine, response),
+                Begun::Pending(Pending { write, rendering, .. }) => {
+                    open.staged.borrow_mut().push(Staged::Request(write, rendering));
                     Ok(JsValue::UNDEFINED)
                 }
             }

@@ -73,6 +73,16 @@ export function outcomeUnknown(why: string): FailedError {
   return new FailedError("outcome_unknown", `the write may or may not have happened (${why}); look before trying again`);
 }
 
+/** There is no space left. */
+export function storageFull(cause?: unknown): FailedError {
+  return new FailedError("storage_full", "the disk is full; nothing was written, free some space and try again", { cause });
+}
+
+/** The storage failed with what `why` says. */
+export function storageFailed(why: string, cause: unknown): FailedError {
+  return new FailedError("io", `the storage failed: ${why}`, { cause });
+}
+
 /** An error on its way between threads. */
 export interface Thrown {
   code: string;
@@ -81,18 +91,17 @@ export interface Thrown {
   details?: Violation[];
 }
 
-/** What something that was thrown says; `undefined` where it is not one of ours. */
-export function thrown(error: unknown): Thrown | undefined {
-  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
-  const { code, message, reason, details } = error as Error & Thrown;
-  return { code, message, ...(reason && { reason }), ...(details && { details }) };
-}
-
 /** Anything that was thrown, as one of ours. */
 export function asError(error: unknown): ConnectoryError {
   if (error instanceof ConnectoryError) return error;
-  const said = thrown(error);
-  return said ? fromThrown(said) : new FailedError("internal", String(error), { cause: error });
+  if (error instanceof Error && "code" in error && typeof error.code === "string") return fromThrown(error as Error & Thrown);
+  return new FailedError("internal", String(error), { cause: error });
+}
+
+/** Anything that was thrown, for its way to another thread. */
+export function asThrown(error: unknown): Thrown {
+  const { code, message, reason, details } = asError(error) as Thrown;
+  return { code, message, ...(reason && { reason }), ...(details && { details }) };
 }
 
 export function fromThrown({ code, message, reason, details }: Thrown): ConnectoryError {

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import { dirname } from "node:path";
 import { Engine, type File, type Files, type OpenFiles } from "./engine.js";
-import { FailedError } from "./errors.js";
+import { FailedError, storageFailed, storageFull } from "./errors.js";
 import { invalid, type Openers } from "./open.js";
 
 const { O_RDWR, O_NONBLOCK } = fs.constants;
@@ -38,10 +38,7 @@ function files(path: string, unlocked: boolean): OpenFiles {
     } catch (error) {
       if (error instanceof FailedError) throw error;
       const { code, message } = error as NodeJS.ErrnoException;
-      if (code === "ENOSPC" || code === "EDQUOT") {
-        throw new FailedError("storage_full", "the disk is full; nothing was written, free some space and try again");
-      }
-      throw new FailedError("io", `the storage failed: ${message}`, { cause: error });
+      throw code === "ENOSPC" || code === "EDQUOT" ? storageFull(error) : storageFailed(message, error);
     }
   };
 }

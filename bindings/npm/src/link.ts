@@ -1,6 +1,7 @@
 // What a store asks of its engine, wherever that runs.
-/** What asking twice comes to: nothing more, nothing more under an idempotency key, or something else. */
-type Kind = "reads" | "writes" | "ends";
+
+/** Whether a call only reads, may write, or goes on with what one engine keeps. */
+type Kind = "reads" | "writes" | "goes on";
 
 const KINDS = {
   create: "writes",
@@ -26,8 +27,8 @@ const KINDS = {
   backup: "reads",
   dump: "reads",
   // The lines of a dump are kept by the engine that began it.
-  dumpNext: "ends",
-  dumpEnd: "ends",
+  dumpNext: "goes on",
+  dumpEnd: "goes on",
 } satisfies Record<string, Kind>;
 
 /** What the engine can be asked. */
@@ -40,7 +41,7 @@ export function isReading(method: Method, args: unknown[]): boolean {
 
 /** Whether a call whose answer was lost may be sent again: reads, and creates under an idempotency key. */
 export function isRepeatable(method: Method, args: unknown[]): boolean {
-  if (KINDS[method] === "ends") return false;
+  if (KINDS[method] === "goes on") return false;
   return isReading(method, args) || hasKey(method, args);
 }
 
@@ -49,8 +50,8 @@ function hasKey(method: Method, args: unknown[]): boolean {
     const [, , headers] = args as [string, string, string[][]];
     return headers.some(([name]) => name?.toLowerCase() === "idempotency-key");
   }
-  const [, options] = args;
-  return method.startsWith("create") && typeof options === "object" && options !== null && "idempotency_key" in options;
+  const [, options] = args as [unknown, { idempotency_key?: unknown } | undefined];
+  return method.startsWith("create") && options?.idempotency_key !== undefined;
 }
 
 /** The way to an engine. */

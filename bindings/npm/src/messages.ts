@@ -1,5 +1,5 @@
 // Calls on their way between threads, and their answers on their way back.
-import { asError, type ConnectoryError, fromThrown, RefusedError, type Thrown } from "./errors.js";
+import { asThrown, type ConnectoryError, fromThrown, RefusedError, type Thrown } from "./errors.js";
 import type { Link, Method } from "./link.js";
 
 /** A call on its way to another thread. */
@@ -12,8 +12,7 @@ export async function answerOf(link: Link, [id, method, args]: Call): Promise<An
   try {
     return [id, { value: await link.call(method, args) }];
   } catch (error) {
-    const { code, message, reason, details } = asError(error) as Thrown;
-    return [id, { thrown: { code, message, ...(reason && { reason }), ...(details && { details }) } }];
+    return [id, { thrown: asThrown(error) }];
   }
 }
 

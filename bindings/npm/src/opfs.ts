@@ -1,6 +1,6 @@
 // Stores in the files that an origin has for itself, for dedicated workers alone.
 import type { File, Files, OpenFiles } from "./engine.js";
-import { FailedError } from "./errors.js";
+import { FailedError, storageFailed, storageFull } from "./errors.js";
 
 /** A handle may outlive its worker: Chromium lets a terminated one finish for up to two seconds. */
 const HELD_FOR_MS = 4500;
@@ -93,7 +93,7 @@ function make(tables: Handle, blank: Uint8Array): void {
 }
 
 function writeAll(handle: Handle, bytes: Uint8Array, at: number): void {
-  if (handle.write(bytes, { at }) !== bytes.length) throw full();
+  if (handle.write(bytes, { at }) !== bytes.length) throw storageFull();
 }
 
 class OpfsFiles implements Files {
@@ -169,13 +169,8 @@ function said(error: unknown): string {
 
 function failure(error: unknown): FailedError {
   if (error instanceof FailedError) return error;
-  if (nameOf(error) === "QuotaExceededError") return full(error);
-  return new FailedError("io", `the storage failed: ${said(error)}`, { cause: error });
-}
-
-function full(cause?: unknown): FailedError {
-  const message = "the disk is full; nothing was written, free some space and try again";
-  return new FailedError("storage_full", message, { cause });
+  if (nameOf(error) === "QuotaExceededError") return storageFull(error);
+  return storageFailed(said(error), error);
 }
 
 /** Nothing is kept in memory instead: what was thought to be saved would be gone. */

@@ -1,5 +1,5 @@
 // The worker that a page starts for a store in files.
-import { asError } from "../errors.js";
+import { asThrown } from "../errors.js";
 import { answerOf } from "../messages.js";
 import { opfs } from "../opfs.js";
 import type { FromWorker, ToWorker } from "../remote.js";
@@ -15,8 +15,7 @@ async function failing(run: () => Promise<FromWorker>): Promise<void> {
   try {
     say(await run());
   } catch (error) {
-    const { code, message, reason } = asError(error) as ReturnType<typeof asError> & { reason: never };
-    say({ type: "failed", thrown: { code, message, reason } });
+    say({ type: "failed", thrown: asThrown(error) });
   }
 }
 
