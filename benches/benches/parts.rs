@@ -7,6 +7,7 @@ use connectory::{
     CheckpointMode, ConnectionId, Creation, Domain, FileStorage, Json, ListQuery, MemoryStorage,
     NewConnection, Options, ProfileName, Storage, Store,
 };
+use connectory_benches::Workload;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::fs::File;
 use std::hint::black_box;
@@ -33,10 +34,7 @@ const FULL: &str = r#"{
 }"#;
 
 fn pair(n: usize) -> (ProfileName, Domain) {
-    let mut random = fastrand::Rng::with_seed(n as u64);
-    let profile = format!("user-{:012x}", random.u64(..1 << 48));
-    let domain = format!("site-{}.example.com", random.usize(..500));
-    (profile.parse().expect("a profile name"), domain.parse().expect("a domain"))
+    Workload::default().pair(n).expect("names that are good")
 }
 
 fn request(n: usize) -> NewConnection {

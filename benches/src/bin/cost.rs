@@ -8,15 +8,13 @@
 use connectory::{
     ConnectionId, Creation, Domain, ListQuery, NewConnection, Options, ProfileName, Store,
 };
+use connectory_benches::{Outcome, Workload};
 use std::fs::File;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-const DOMAINS: usize = 500;
 const SAMPLES: usize = 5_000;
 const DURABLE_SAMPLES: usize = 500;
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Outcome<()> {
     let sizes: Vec<usize> =
@@ -42,17 +40,12 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// The pair of the `n`-th connection: a profile of its own kind of random name, one of the domains.
 fn pair(n: usize) -> Outcome<(ProfileName, Domain)> {
-    let mut random = fastrand::Rng::with_seed(n as u64);
-    let profile = format!("user-{:012x}", random.u64(..1 << 48));
-    let domain = format!("site-{}.example.com", random.usize(..DOMAINS));
-    Ok((profile.parse()?, domain.parse()?))
+    Workload::default().pair(n)
 }
 
 fn request(n: usize) -> Outcome<NewConnection> {
-    let (profile, domain) = pair(n)?;
-    Ok(NewConnection::new(domain, profile))
+    Workload::default().request(n)
 }
 
 type Row = (&'static str, Duration);

@@ -8,13 +8,11 @@
 use connectory::{
     CheckpointMode, ConnectionId, Creation, Json, MemoryStorage, NewConnection, Options, Store,
 };
+use connectory_benches::{Outcome, Workload};
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
-const DOMAINS: usize = 500;
 const BATCH: usize = 10_000;
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 struct Registry {
     store: Store,
@@ -23,7 +21,7 @@ struct Registry {
 }
 
 fn main() -> Outcome<()> {
-    let options = Options::new().cache_bytes(8 << 20).checkpoint_mode(CheckpointMode::Inline);
+    let options = Options::new().checkpoint_mode(CheckpointMode::Inline);
     let store = Store::open_with(MemoryStorage::default(), options)?;
     let mut registry = Registry { store, ids: Vec::new(), random: fastrand::Rng::with_seed(7) };
     let mut out = std::io::stdout();
@@ -41,19 +39,12 @@ fn main() -> Outcome<()> {
 }
 
 fn request(n: usize) -> Outcome<NewConnection> {
-    let (profile, domain) = pair(n);
-    Ok(NewConnection::new(domain.parse()?, profile.parse()?))
+    Workload::default().request(n)
 }
 
 fn text(n: usize) -> Vec<u8> {
-    let (profile, domain) = pair(n);
+    let (profile, domain) = Workload::default().names(n);
     format!(r#"{{"domain":"{domain}","profile_name":"{profile}"}}"#).into_bytes()
-}
-
-fn pair(n: usize) -> (String, String) {
-    let mut random = fastrand::Rng::with_seed(n as u64);
-    let profile = format!("user-{:012x}", random.u64(..1 << 48));
-    (profile, format!("site-{}.example.com", random.usize(..DOMAINS)))
 }
 
 /// Microseconds that `act` takes for each input.

@@ -3,8 +3,8 @@
 use crate::contender::Contender;
 use crate::machine::status_mib;
 use crate::peer::{Id, Outcome};
-use crate::workload::Workload;
 use clap::Subcommand;
+use connectory_benches::Workload;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

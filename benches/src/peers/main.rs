@@ -23,10 +23,10 @@ mod report;
 mod sqlite;
 mod trees;
 mod versions;
-mod workload;
 
 use clap::{Parser, ValueEnum};
 use comparison::{Comparison, Topic};
+use connectory_benches::Workload;
 use indicatif::{ProgressBar, ProgressStyle};
 use peer::Outcome;
 use report::Report;
@@ -89,7 +89,7 @@ fn compare(arguments: &Arguments) -> Outcome<()> {
     };
     let mut comparison = Comparison {
         directory: directory.path(),
-        workload: workload::Workload { seed: arguments.seed },
+        workload: Workload { seed: arguments.seed },
         size: arguments.size,
         rounds: arguments.rounds,
         topics,

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// What may go wrong is told, never handled: a run that fails has no figures.
-pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+pub(crate) use connectory_benches::Outcome;
 
 /// The same registry on some engine, open.
 ///

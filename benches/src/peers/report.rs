@@ -2,6 +2,7 @@
 
 use crate::contender::Contender;
 use crate::measure::median;
+use connectory_benches::apart;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -141,15 +142,7 @@ fn figure(figure: f64) -> String {
     if figure < 999.5 {
         return format!("{figure:.1}");
     }
-    let digits = format!("{figure:.0}");
-    let mut text = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
+    apart(figure)
 }
 
 fn ratio(ratio: f64) -> String {

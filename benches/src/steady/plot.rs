@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::report::{mib, us};
 use crate::run::{Run, Window};
+use connectory_benches::apart;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
@@ -159,17 +160,4 @@ impl Panel<'_, '_> {
 
 fn text(size: u32) -> TextStyle<'static> {
     (FONT, size).into_font().color(&TEXT)
-}
-
-/// A whole number, thousands apart.
-fn apart(figure: f64) -> String {
-    let digits = format!("{figure:.0}");
-    let mut text = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -4,6 +4,7 @@ use crate::Outcome;
 use crate::histogram::Histogram;
 use crate::machine::status_mib;
 use connectory::{Creation, FileStorage, NewConnection, Store};
+use connectory_benches::names;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -12,7 +13,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// For so long calls are summed up together.
 pub(crate) const WINDOW: Duration = Duration::from_millis(250);
-const DOMAINS: usize = 500;
 /// Creates for each control.
 const CREATES_EACH: u64 = 16;
 /// Creates before the clock runs, from which it is known how many bytes one writes.
@@ -103,8 +103,7 @@ struct Subject {
 
 impl Subject {
     fn request(&mut self) -> Outcome<NewConnection> {
-        let profile = format!("user-{:012x}", self.random.u64(..1 << 48));
-        let domain = format!("site-{}.example.com", self.random.usize(..DOMAINS));
+        let (profile, domain) = names(&mut self.random);
         Ok(NewConnection::new(domain.parse()?, profile.parse()?))
     }
 
