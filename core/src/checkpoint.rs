@@ -63,11 +63,9 @@ impl Checkpoints {
         }
     }
 
-    /// The revision that the last two checkpoints both cover: should the last one be lost to a sync that lied, the log
-    /// from here on makes up for it.
-    pub(crate) fn covered(&self) -> u64 {
-        let [older, _] = *lock(&self.last);
-        older
+    /// The revisions of the last two checkpoints, the older first.
+    pub(crate) fn last(&self) -> [u64; 2] {
+        *lock(&self.last)
     }
 
     /// Notes a checkpoint of this revision.

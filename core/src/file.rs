@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use crate::disk::Disk;
-use crate::storage::{MAGIC, MemoryStorage, Storage, check_magic};
+use crate::storage::{LogStorage, MAGIC, MemoryStorage, Storage, check_magic};
 use redb::backends::FileBackend;
 use redb::{DatabaseError, StorageBackend};
 use std::fs::{File, OpenOptions};
@@ -106,7 +106,7 @@ impl Storage for FileStorage {
         backend(file)
     }
 
-    fn open_log(&self, make: bool) -> Result<Option<Box<dyn StorageBackend>>, StoreError> {
+    fn open_log(&self, make: bool) -> Result<Option<LogStorage>, StoreError> {
         let path = self.log_path();
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(make).open(&path);
@@ -117,7 +117,7 @@ impl Storage for FileStorage {
                 if make {
                     sync_directory_of(&path)?;
                 }
-                backend(file).map(Some)
+                Ok(Some(LogStorage::File(backend(file)?)))
             }
         }
     }

@@ -52,6 +52,13 @@ impl Json {
         })
     }
 
+    /// The text that an object has under this name.
+    pub(crate) fn text_at(&self, name: &str) -> Option<&str> {
+        let Self::Object(members) = self else { return None };
+        let (_, value) = members.iter().find(|(of, _)| of == name)?;
+        value.as_str().ok()
+    }
+
     /// What kind of value it is, with its article.
     fn kind(&self) -> &'static str {
         match self {

@@ -118,7 +118,7 @@ pub use plan::{HealthCheckInterval, Limits, Plan};
 pub use profile::{Profile, ProfileName};
 pub use proxy::{Proxy, ProxyId, ProxyName, ProxyRef};
 pub use request::{Edit, IdempotencyKey, NewConnection, Patch, Settings};
-pub use storage::{CommitMode, MAGIC, MemoryStorage, Storage, check_magic};
+pub use storage::{CommitMode, LogRows, LogStorage, MAGIC, MemoryStorage, Storage, check_magic};
 pub use store::{Stats, Store};
 pub use subscription::{Delivery, Subscription};
 pub use timestamp::Timestamp;

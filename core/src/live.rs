@@ -115,11 +115,15 @@ impl Live {
         let seq = recovered.view.recent.state.seq;
         let covered = recovered.view.base.state.revision;
         let is_behind = !recovered.view.recent.is_written_down();
+        let is_due = match &recovered.journal {
+            Journal::Log(log) => is_behind && log.is_due_at_once(),
+            Journal::NotBegun | Journal::None => is_behind,
+        };
         let live = Arc::new_cyclic(|this| Self {
             this: this.clone(),
             read_only: disk.is_read_only(),
             queue: Queue::new(options.queue),
-            checkpoints: Checkpoints::new(covered, is_behind),
+            checkpoints: Checkpoints::new(covered, is_due),
             storage,
             options,
             last_seq: Mutex::new(seq),
@@ -130,7 +134,7 @@ impl Live {
             journal: Mutex::new(recovered.journal),
             disk: Mutex::new(Some(disk)),
         });
-        if is_behind {
+        if is_due {
             live.has_thread();
         }
         Ok(live)
@@ -427,7 +431,7 @@ impl Live {
         let is_due = match &mut *journal {
             Journal::Log(log) => {
                 let batch = codec::encode_batch(&effects, state)?;
-                match self.make_room(log, batch.len(), view.recent.state.seq + 1)? {
+                match self.make_room(log, state.revision, batch.len(), view.recent.state.seq + 1)? {
                     Room::Never => {
                         drop(journal);
                         return self.commit_to_tables(effects, state);
@@ -444,7 +448,7 @@ impl Live {
         let changes = std::mem::take(&mut effects.changes);
         let mut feed = self.feed_mut();
         feed.add(changes, state.seq);
-        if matches!(*journal, Journal::None) {
+        if !matches!(&*journal, Journal::Log(log) if log.turns()) {
             feed.trim_to_last();
         }
         drop(feed);
@@ -479,9 +483,15 @@ impl Live {
     }
 
     /// Finds room for a batch in the log, with checkpoints if there is no other way.
-    fn make_room(&self, log: &mut Log, batch: usize, next_seq: u64) -> Result<Room, StoreError> {
+    fn make_room(
+        &self,
+        log: &mut Log,
+        revision: u64,
+        batch: usize,
+        next_seq: u64,
+    ) -> Result<Room, StoreError> {
         loop {
-            match log.room(batch, self.checkpoints.covered()) {
+            match log.room(revision, batch, self.checkpoints.last()) {
                 Room::AfterTurn => {
                     let oldest_needed = log.turn(next_seq);
                     self.feed_mut().trim(oldest_needed);
@@ -537,7 +547,8 @@ impl Recovered {
         let file = storage.open_log(false)?.ok_or_else(|| {
             StoreError::damaged("its log, which holds what is not in it yet, is missing")
         })?;
-        let log = Log::recover(file, mark, |revision, bytes| {
+        let covered = view.recent.state.revision;
+        let log = Log::recover(file, mark, covered, |revision, bytes| {
             let (mut effects, state) = codec::decode_batch(bytes)?;
             feed.add(std::mem::take(&mut effects.changes), state.seq);
             let recent = &mut view.recent;

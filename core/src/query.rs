@@ -100,6 +100,16 @@ pub(crate) fn list(
     Ok(Page { items, next_cursor })
 }
 
+/// The IDs of the first `count` connections of a list, newest first.
+pub(crate) fn list_ids(
+    rows: Rows<'_>,
+    query: &ListQuery,
+    count: usize,
+) -> Result<Vec<ConnectionId>, Error> {
+    let before = Cursor::position(query.page.cursor.as_ref(), List::Connections)?;
+    Ok(matching_ids(rows, query, before, count)?)
+}
+
 /// A page of all connections: the records stand in the order of the list.
 fn list_all(
     rows: Rows<'_>,

@@ -23,12 +23,11 @@ pub trait Storage: Debug + Send + Sync {
     ///
     /// `None` where there is none and none is to be made. A storage that never has a log is for what need not
     /// outlive the process: what is written becomes part of the tables at checkpoints, and when the store is closed.
-    /// Its length, reads, writes and syncs are as those of any backend; its locks are not used.
     ///
     /// # Errors
     ///
     /// Whatever the host reports.
-    fn open_log(&self, make: bool) -> Result<Option<Box<dyn StorageBackend>>, StoreError> {
+    fn open_log(&self, make: bool) -> Result<Option<LogStorage>, StoreError> {
         let _ = make;
         Ok(None)
     }
@@ -46,6 +45,43 @@ pub trait Storage: Debug + Send + Sync {
     fn commit_mode(&self) -> CommitMode {
         CommitMode::QuickRepair
     }
+}
+
+/// What a log is kept in.
+#[derive(Debug)]
+pub enum LogStorage {
+    /// A file, or what passes for one. Its length, reads, writes and syncs are as those of any backend; its locks are
+    /// not used.
+    File(Box<dyn StorageBackend>),
+    /// Rows of a database.
+    Rows(Box<dyn LogRows>),
+}
+
+/// Numbered rows for a log, where a host has a database and no files.
+///
+/// The host sees to it that rows and tables are lost together or not at all, as in one transaction of its database. A
+/// row counts as durable when [`put`](Self::put) returns, so nothing of what follows from it may leave the host before it is.
+pub trait LogRows: Debug + Send + Sync {
+    /// How many rows there are, at least 4: their numbers are 0 to below that. The more, the more writes share a checkpoint,
+    /// which is made after a quarter of them, and the longer it takes to open the store.
+    fn count(&self) -> u64;
+
+    /// The most bytes that a row can have. A batch that is longer goes into the tables at once.
+    fn row_bytes_max(&self) -> usize;
+
+    /// Puts a row in place of the one of this number, if there was one.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the host reports; the old row is still there then.
+    fn put(&self, number: u64, row: &[u8]) -> io::Result<()>;
+
+    /// Reads `count` rows, or as many as there are before one that was never put.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the host reports.
+    fn read(&self, first: u64, count: u64) -> io::Result<Vec<Vec<u8>>>;
 }
 
 /// How a commit is made safe.

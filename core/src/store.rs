@@ -210,6 +210,16 @@ impl Store {
         self.list_from(query, 0)
     }
 
+    /// The IDs of the first `count` connections that [`list`](Self::list) would list from the query's cursor on, whatever
+    /// its limit: for those who merge the lists of several stores. Costs as much as it returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list).
+    pub fn list_ids(&self, query: &ListQuery, count: usize) -> Result<Vec<ConnectionId>, Error> {
+        self.live.read(|rows| query::list_ids(rows, query, count))
+    }
+
     /// As [`list`](Self::list), after passing over the first `offset` connections: for those who count.
     pub(crate) fn list_from(
         &self,

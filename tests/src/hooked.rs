@@ -1,6 +1,6 @@
 //! [`Hooked`], a storage in memory that asks a hook before every call: it may let it fail, hold it up or panic.
 
-use connectory::{CommitMode, Storage, StorageBackend, StoreError};
+use connectory::{CommitMode, LogStorage, Storage, StorageBackend, StoreError};
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -176,13 +176,13 @@ impl Storage for Hooked {
         Ok(self.opened(File::Store, &self.shared.store))
     }
 
-    fn open_log(&self, make: bool) -> Result<Option<Box<dyn StorageBackend>>, StoreError> {
+    fn open_log(&self, make: bool) -> Result<Option<LogStorage>, StoreError> {
         self.ask(File::Log, Call::Open)?;
         let mut log = lock(&self.shared.log);
         if log.is_none() && make {
             *log = Some(Content::of(Vec::new()));
         }
-        Ok(log.as_ref().map(|log| self.opened(File::Log, log)))
+        Ok(log.as_ref().map(|log| LogStorage::File(self.opened(File::Log, log))))
     }
 
     fn remove_log(&self) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ mod remains;
 
 pub use remains::Remains;
 
-use connectory::{CommitMode, Storage, StorageBackend, StoreError};
+use connectory::{CommitMode, LogStorage, Storage, StorageBackend, StoreError};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -113,7 +113,7 @@ impl Storage for Recorded {
         Ok(self.backend(STORE))
     }
 
-    fn open_log(&self, make: bool) -> Result<Option<Box<dyn StorageBackend>>, StoreError> {
+    fn open_log(&self, make: bool) -> Result<Option<LogStorage>, StoreError> {
         let mut inner = self.inner();
         if inner.log.is_none() && make {
             inner.log = Some(inner.files.len());
@@ -121,7 +121,7 @@ impl Storage for Recorded {
             let named = Act::NameLog(inner.log);
             inner.acts.extend([named, Act::SyncName]);
         }
-        Ok(inner.log.map(|file| self.backend(file)))
+        Ok(inner.log.map(|file| LogStorage::File(self.backend(file))))
     }
 
     fn remove_log(&self) -> Result<(), StoreError> {

@@ -4,9 +4,10 @@
 use crate::border::said;
 use crate::shelf::Kept;
 use connectory::{
-    CommitMode, MAGIC, MemoryStorage, Storage, StorageBackend, StoreError, check_magic,
+    CommitMode, LogRows, LogStorage, MAGIC, MemoryStorage, Storage, StorageBackend, StoreError,
+    check_magic,
 };
-use js_sys::{Error, Reflect};
+use js_sys::{Array, Error, Reflect, Uint8Array};
 use std::io::{self, ErrorKind};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
@@ -24,6 +25,22 @@ extern "C" {
     fn open_log(this: &Files, make: bool) -> Result<Option<OpenFile>, JsValue>;
     #[wasm_bindgen(method, catch, js_name = removeLog)]
     fn remove_log(this: &Files) -> Result<(), JsValue>;
+
+    /// Rows of the host's database, for the log; `undefined` where it is a file.
+    #[wasm_bindgen(method, getter, js_name = logRows)]
+    fn log_rows(this: &Files) -> Option<Rows>;
+
+    /// Numbered rows of the host's database.
+    #[derive(Debug, Clone)]
+    pub type Rows;
+    #[wasm_bindgen(method, getter)]
+    fn count(this: &Rows) -> f64;
+    #[wasm_bindgen(method, getter, js_name = bytesMax)]
+    fn bytes_max(this: &Rows) -> f64;
+    #[wasm_bindgen(method, catch)]
+    fn put(this: &Rows, number: f64, row: &[u8]) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn read(this: &Rows, first: f64, count: f64) -> Result<Array, JsValue>;
 
     /// An open file of the host.
     #[derive(Debug, Clone)]
@@ -71,12 +88,16 @@ impl Storage for Bytes {
         }
     }
 
-    fn open_log(&self, make: bool) -> Result<Option<Box<dyn StorageBackend>>, StoreError> {
+    fn open_log(&self, make: bool) -> Result<Option<LogStorage>, StoreError> {
         match self {
             Self::Memory(memory) => memory.open_log(make),
             Self::Host(files) => {
-                let log = files.get()?.open_log(make).map_err(|thrown| failed(&thrown))?;
-                Ok(log.map(|file| Box::new(File::new(file)) as Box<dyn StorageBackend>))
+                let files = files.get()?;
+                if let Some(rows) = files.log_rows() {
+                    return Ok(Some(LogStorage::Rows(Box::new(RowsOfHost::new(rows)))));
+                }
+                let log = files.open_log(make).map_err(|thrown| failed(&thrown))?;
+                Ok(log.map(|file| LogStorage::File(Box::new(File::new(file)))))
             }
         }
     }
@@ -115,13 +136,7 @@ impl File {
 
 impl StorageBackend for File {
     fn len(&self) -> io::Result<u64> {
-        let size = self.ask(OpenFile::size)?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the size of a file"
-        )]
-        Ok(size as u64)
+        self.ask(OpenFile::size).map(whole)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
@@ -156,6 +171,47 @@ impl Drop for File {
     fn drop(&mut self) {
         self.close().ok();
     }
+}
+
+/// Rows of the host's database.
+#[derive(Debug)]
+struct RowsOfHost {
+    rows: Kept<Rows>,
+    count: u64,
+    bytes_max: u64,
+}
+
+impl RowsOfHost {
+    fn new(rows: Rows) -> Self {
+        let (count, bytes_max) = (whole(rows.count()).max(4), whole(rows.bytes_max()));
+        Self { rows: Kept::new(rows), count, bytes_max }
+    }
+}
+
+impl LogRows for RowsOfHost {
+    fn count(&self) -> u64 {
+        self.count
+    }
+
+    fn row_bytes_max(&self) -> usize {
+        usize::try_from(self.bytes_max).unwrap_or(usize::MAX)
+    }
+
+    fn put(&self, number: u64, row: &[u8]) -> io::Result<()> {
+        self.rows.get()?.put(self::number(number), row).map_err(|thrown| failed(&thrown))
+    }
+
+    fn read(&self, first: u64, count: u64) -> io::Result<Vec<Vec<u8>>> {
+        let rows = self.rows.get()?.read(number(first), number(count));
+        let rows = rows.map_err(|thrown| failed(&thrown))?;
+        Ok(rows.iter().map(|row| row.unchecked_into::<Uint8Array>().to_vec()).collect())
+    }
+}
+
+/// A whole number of the host's, such as the size of a file.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is neither")]
+fn whole(number: f64) -> u64 {
+    number as u64
 }
 
 /// An offset; files are shorter than the numbers that are exact.

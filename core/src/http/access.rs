@@ -1,10 +1,12 @@
 //! [`Access`], who may do what: keys, the projects they open, the scopes they have.
 
-use super::reply::Reply;
+use super::reply::{Body, Reply};
+use super::route::Route;
 use crate::json::Fields;
 use crate::{Json, Limits, Plan, Problem, Refusal, ViolationCode};
 use http::header::{AUTHORIZATION, HeaderMap};
-use http::{HeaderValue, StatusCode};
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,6 +34,13 @@ struct Key {
     scopes: Vec<Scope>,
 }
 
+impl Key {
+    /// What it is called where it must not be told.
+    fn name(&self) -> String {
+        self.sha256.iter().take(8).fold(String::new(), |name, byte| format!("{name}{byte:02x}"))
+    }
+}
+
 impl fmt::Debug for Key {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Key").field("scopes", &self.scopes).finish_non_exhaustive()
@@ -55,11 +64,24 @@ pub type AccessError = Refusal;
 
 /// Somebody who was let in.
 #[derive(Debug)]
-pub(crate) struct Caller {
-    pub(crate) project: String,
-    pub(crate) limits: Limits,
+pub struct Caller {
+    /// The project that was asked for.
+    pub project: String,
+    /// What that project may do.
+    pub limits: Limits,
+    /// What tells the key from others and does not tell it: some digits of its digest. `None` where nobody needs one.
+    pub key: Option<String>,
     /// `None` for all.
     scopes: Option<Vec<Scope>>,
+}
+
+/// A request that was let in, before any store was asked.
+#[derive(Debug)]
+pub struct Admitted {
+    /// Who asks.
+    pub caller: Caller,
+    /// What for.
+    pub route: Route,
 }
 
 impl Caller {
@@ -124,6 +146,37 @@ impl Access {
         self.keys.is_none()
     }
 
+    /// Lets a request in, in the order: key, project, path, method, scope. For servers that have to know the project to
+    /// find who answers; [`Api`](super::Api) does so by itself.
+    ///
+    /// # Errors
+    ///
+    /// The response to give instead.
+    pub fn admit(&self, head: &Parts) -> Result<Admitted, Response<Body>> {
+        let admitted = self.find(head).map_err(Reply::into_response)?;
+        let (caller, route) = admitted;
+        Ok(Admitted { caller, route })
+    }
+
+    /// Whether the caller may do what needs `scope`, on the project that it names.
+    ///
+    /// # Errors
+    ///
+    /// The response to give instead.
+    pub fn permit(&self, headers: &HeaderMap, scope: Scope) -> Result<Caller, Response<Body>> {
+        let caller = self.caller(headers).map_err(Reply::into_response)?;
+        caller.require(scope).map_err(Reply::into_response)?;
+        Ok(caller)
+    }
+
+    /// The caller and the operation of a request.
+    pub(crate) fn find(&self, head: &Parts) -> Result<(Caller, Route), Reply> {
+        let caller = self.caller(&head.headers)?;
+        let (route, scope) = Route::find(&head.method, head.uri.path())?;
+        caller.require(scope)?;
+        Ok((caller, route))
+    }
+
     /// Lets the sender of these headers in: the key first, then the project.
     pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Reply> {
         let key = match &self.keys {
@@ -142,7 +195,8 @@ impl Access {
             return Err(Reply::error(StatusCode::FORBIDDEN, "forbidden", message));
         }
         let scopes = key.map(|key| key.scopes.clone());
-        Ok(Caller { project: project.into(), limits: *limits, scopes })
+        let key = key.map(Key::name);
+        Ok(Caller { project: project.into(), limits: *limits, key, scopes })
     }
 }
 

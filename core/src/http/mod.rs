@@ -28,11 +28,13 @@ mod operations;
 mod params;
 mod reply;
 mod route;
+mod shards;
 
-pub use access::{Access, AccessError, Scope, is_project_id};
+pub use access::{Access, AccessError, Admitted, Caller, Scope, is_project_id};
 pub use operations::Rendering;
 pub use reply::{Body, Cause};
 pub use route::{Route, allowed_methods};
+pub use shards::{Destination, Shard, ShardPage, Shards, ids, merge, page_after};
 
 use crate::{Error, Limits, REQUEST_MAX_BYTES, Store, StoreError, Write};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
@@ -97,12 +99,20 @@ pub struct Pending {
 pub struct Api<S> {
     access: Access,
     stores: S,
+    shard: Option<Shard>,
 }
 
 impl<S: Stores> Api<S> {
     /// The API over `stores`.
     pub fn new(access: Access, stores: S) -> Self {
-        Self { access, stores }
+        Self { access, stores, shard: None }
+    }
+
+    /// The same over stores that are this shard of their projects: what belongs to another one is refused.
+    #[must_use]
+    pub fn of_shard(mut self, shard: Shard) -> Self {
+        self.shard = Some(shard);
+        self
     }
 
     /// Who may do what.
@@ -155,23 +165,22 @@ impl<S: Stores> Api<S> {
     ///
     /// The response to give instead.
     pub fn permit(&self, headers: &HeaderMap, scope: Scope) -> Result<(), Response<Body>> {
-        self.access
-            .caller(headers)
-            .and_then(|caller| caller.require(scope))
-            .map_err(Reply::into_response)
+        self.access.permit(headers, scope).map(drop)
     }
 
     /// Finds the operation and the store, in the order: key, project, path, method, scope.
     fn admit(&self, head: &Parts) -> Result<(Route, Store), Reply> {
-        let caller = self.access.caller(&head.headers)?;
-        let (route, scope) = Route::find(&head.method, head.uri.path())?;
-        caller.require(scope)?;
+        let (caller, route) = self.access.find(head)?;
         let store = self.stores.store(&caller.project, caller.limits)?;
         Ok((route, store))
     }
 
     fn step(&self, head: &Parts, body: &[u8]) -> Result<(Store, Step), Reply> {
         let (route, store) = self.admit(head)?;
+        if self.shard.is_some_and(|shard| !shard.takes(head, body)) {
+            let message = "this belongs to another shard of the project; send it there";
+            return Err(Reply::error(StatusCode::MISDIRECTED_REQUEST, "misdirected", message));
+        }
         if route.takes_a_body() {
             if body.len() > REQUEST_MAX_BYTES {
                 return Err(crate::Refusal::TooLarge(REQUEST_MAX_BYTES).into());

@@ -133,12 +133,16 @@ fn list(store: &Store, query: Option<&str>) -> Result<Reply, Reply> {
         // Who goes by cursor is not counted.
         return Ok(reply);
     }
-    let next = page.next_cursor.as_ref().map_or(0, |_| offset + page.items.len());
-    Ok(reply.with_text("x-next-offset", &next.to_string()))
+    Ok(counted(reply, page.next_cursor.as_ref().map(|_| offset + page.items.len())))
+}
+
+/// With the offset at which the list goes on.
+pub(crate) fn counted(reply: Reply, next: Option<usize>) -> Reply {
+    reply.with_text("x-next-offset", &next.unwrap_or(0).to_string())
 }
 
 /// A page as an array, and in its headers where the list goes on.
-fn paged(items: &impl Serialize, next: Option<&Cursor>) -> Reply {
+pub(crate) fn paged(items: &impl Serialize, next: Option<&Cursor>) -> Reply {
     let reply = Reply::json(StatusCode::OK, items)
         .with_text("x-has-more", if next.is_some() { "true" } else { "false" });
     match next {

@@ -6,7 +6,9 @@
 mod life;
 mod verdict;
 
-use connectory::{CommitMode, NewConnection, Storage, StorageBackend, Store, StoreError};
+use connectory::{
+    CommitMode, LogStorage, NewConnection, Storage, StorageBackend, Store, StoreError,
+};
 use connectory_tests::power::{Image, Part, Recorded, Remains};
 use connectory_tests::seed;
 use fastrand::Rng;
@@ -270,9 +272,11 @@ impl Storage for Unsynced {
         Ok(self.backend(self.0.open()?, Part::Store))
     }
 
-    fn open_log(&self, make: bool) -> Result<Option<Box<dyn StorageBackend>>, StoreError> {
-        let log = self.0.open_log(make)?;
-        Ok(log.map(|log| self.backend(log, Part::Log)))
+    fn open_log(&self, make: bool) -> Result<Option<LogStorage>, StoreError> {
+        Ok(match self.0.open_log(make)? {
+            Some(LogStorage::File(log)) => Some(LogStorage::File(self.backend(log, Part::Log))),
+            other => other,
+        })
     }
 
     fn remove_log(&self) -> Result<(), StoreError> {
