@@ -13,6 +13,8 @@
 
 mod alike;
 mod border;
+#[cfg(feature = "edge")]
+mod gate;
 mod host;
 mod options;
 mod requests;
@@ -23,6 +25,8 @@ mod store;
 mod thrown;
 mod turn;
 
-pub use host::{Files, OpenFile};
+#[cfg(feature = "edge")]
+pub use gate::{Gate, destination, merge, page_after};
+pub use host::{Files, OpenFile, Rows};
 pub use store::{Dump, Store};
 pub use thrown::Thrown;

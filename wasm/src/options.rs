@@ -3,13 +3,16 @@
 use crate::border::text;
 use crate::stamps::Source;
 use crate::thrown::{Thrown, at, refused};
+use connectory::http::{Shard, Shards};
 use connectory::{CreateOptions, Options, ViolationCode};
 use js_sys::{Array, Function, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
-/// Reads `plan`, `cap`, `cacheBytes`, `logBytes` and `stamps`.
-pub(crate) fn opening(value: &JsValue) -> Result<Options, Thrown> {
-    let given = Given::read(value, &["plan", "cap", "cacheBytes", "logBytes", "stamps"])?;
+/// Reads `plan`, `cap`, `cacheBytes`, `logBytes` and `stamps`; and `shard` and `shards`, which shard of a project the
+/// store is.
+pub(crate) fn opening(value: &JsValue) -> Result<(Options, Shard), Thrown> {
+    const KNOWN: [&str; 7] = ["plan", "cap", "cacheBytes", "logBytes", "stamps", "shard", "shards"];
+    let given = Given::read(value, &KNOWN)?;
     let source = match given.member("stamps")? {
         None => Source::System,
         Some(function) => match function.dyn_into::<Function>() {
@@ -37,7 +40,12 @@ pub(crate) fn opening(value: &JsValue) -> Result<Options, Thrown> {
     if let Some(bytes) = whole("logBytes")? {
         options = options.log_bytes(bytes);
     }
-    Ok(options)
+    let number = |name, default: u16| -> Result<u16, Thrown> {
+        Ok(whole(name)?.map_or(default, |number| u16::try_from(number).unwrap_or(u16::MAX)))
+    };
+    let shards = Shards::new(number("shards", 1)?).map_err(at("shards"))?;
+    let shard = Shard::new(shards, number("shard", 0)?).map_err(at("shard"))?;
+    Ok((options, shard))
 }
 
 /// Reads `idempotency_key` and `ensure`.

@@ -8,7 +8,7 @@ use crate::requests;
 use crate::staged::Staged;
 use crate::thrown::{Thrown, at, refused};
 use crate::turn::{self, Turn, outside};
-use connectory::http::{Access, Api, Begun, Pending};
+use connectory::http::{Access, Api, Begun, Pending, Shard};
 use connectory::{
     Changes, Connection, ConnectionId, CreateOptions, Error, Json, Limits, ListQuery, MAGIC,
     MemoryStorage, Missing, NewConnection, Observation, Options, PageQuery, Patch, Refusal,
@@ -43,6 +43,17 @@ struct Open {
     store: connectory::Store,
     api: Api<connectory::Store>,
     staged: RefCell<Vec<Staged>>,
+}
+
+impl Store {
+    /// Asks the engine.
+    #[cfg(feature = "edge")]
+    pub(crate) fn call<T>(
+        &self,
+        call: impl FnOnce(&connectory::Store) -> Result<T, Thrown>,
+    ) -> Result<T, Thrown> {
+        self.engine.call(call)
+    }
 }
 
 impl Engine {
@@ -89,8 +100,8 @@ enum Since {
 #[wasm_bindgen]
 impl Store {
     /// Opens the store in these files, or a new one in memory if they are `undefined`. Options: `plan`, `cap`, `cacheBytes`,
-    /// `logBytes`, and `stamps`, a function that returns `{now_ms, random}` for every connection that is created; it must
-    /// not throw.
+    /// `logBytes`; `stamps`, a function that returns `{now_ms, random}` for every connection that is created and must not
+    /// throw; and `shard` of `shards`, of which the store is one: requests of the HTTP API that belong to another are refused.
     ///
     /// # Errors
     ///
@@ -114,10 +125,11 @@ impl Store {
         Self::start(Bytes::Memory(bytes.into()), options::opening(options)?)
     }
 
-    fn start(storage: Bytes, options: Options) -> Result<Self, Thrown> {
+    fn start(storage: Bytes, (options, shard): (Options, Shard)) -> Result<Self, Thrown> {
         let store = connectory::Store::open_with(storage.clone(), options)?;
         // Plan and cap are the store's; who may call whom is the host's to say.
-        let api = Api::new(Access::open("default", Limits::default()), store.clone());
+        let access = Access::open("default", Limits::default());
+        let api = Api::new(access, store.clone()).of_shard(shard);
         let open = Some(Open { store, api, staged: RefCell::default() });
         Ok(Self { engine: Rc::new(Engine { open, turn: Turn::default() }), storage })
     }

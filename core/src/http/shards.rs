@@ -23,7 +23,9 @@ use super::params;
 use super::reply::Reply;
 use super::{Body, Route};
 use crate::page::List;
-use crate::{ConnectionId, Cursor, Json, PageLimit, Problem, ProfileName, Proxy, Store, StoreError};
+use crate::{
+    ConnectionId, Cursor, Json, PageLimit, Problem, ProfileName, Proxy, Store, StoreError,
+};
 use http::request::Parts;
 use http::{Response, Uri};
 use serde::{Deserialize, Serialize};

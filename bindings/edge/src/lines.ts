@@ -1,0 +1,48 @@
+// Lines on their way through streams.
+
+/** Where the bytes of a stream come from. */
+export interface ByteSource {
+  pull(controller: ReadableStreamDefaultController<Uint8Array>): void | Promise<void>;
+  cancel(): void | Promise<void>;
+}
+
+/** A stream that can go to another object: the types of the platform do not know the kind that they ask for. */
+export function byteStream(source: ByteSource): ReadableStream<Uint8Array> {
+  return new ReadableStream({ type: "bytes", ...source } as unknown as UnderlyingSource<Uint8Array>);
+}
+
+/** Whole lines, without the end of the last, and the number of the first. */
+export interface Lines {
+  first: number;
+  text: string;
+}
+
+/** The whole lines of a stream, many at a time. */
+export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Lines> {
+  const decoder = new TextDecoder();
+  let first = 1;
+  let rest = "";
+  const counted = (text: string): Lines => {
+    const lines = { first, text };
+    for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) first += 1;
+    first += 1;
+    return lines;
+  };
+  for await (const bytes of stream) {
+    rest += decoder.decode(bytes, { stream: true });
+    const end = rest.lastIndexOf("\n");
+    if (end < 0) continue;
+    yield counted(rest.slice(0, end));
+    rest = rest.slice(end + 1);
+  }
+  rest += decoder.decode();
+  if (rest !== "") yield counted(rest);
+}
+
+/** The same lines, each of which had its own number and a tab before it. */
+export function* numbered({ text }: Lines): Generator<Lines> {
+  for (const line of text.split("\n")) {
+    const tab = line.indexOf("\t");
+    yield { first: Number(line.slice(0, tab)), text: line.slice(tab + 1) };
+  }
+}
