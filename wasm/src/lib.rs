@@ -24,5 +24,5 @@ mod thrown;
 mod turn;
 
 pub use host::{Files, OpenFile};
-pub use store::{Dump, Store};
+pub use store::{Dump, Load, Store};
 pub use thrown::Thrown;
