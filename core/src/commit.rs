@@ -10,6 +10,7 @@ mod schedules;
 mod sync;
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::PoisonError;
 use std::time::Duration;
 use sync::{Arc, Condvar, Instant, Mutex, MutexGuard};
@@ -39,7 +40,7 @@ pub(crate) struct Bounds {
 #[derive(Debug)]
 pub(crate) struct Queue<J, A> {
     line: Mutex<Line<J, A>>,
-    /// Signalled whenever the line gets shorter.
+    /// Signalled whenever the line gets shorter, and when a lead that was held goes.
     room: Condvar,
     bounds: Bounds,
 }
@@ -48,6 +49,8 @@ pub(crate) struct Queue<J, A> {
 struct Line<J, A> {
     waiting: VecDeque<Arc<Ticket<J, A>>>,
     led: bool,
+    /// Whether the lead is held for as long as its holder likes: there is no place in the line meanwhile.
+    held: bool,
 }
 
 #[derive(Debug)]
@@ -84,7 +87,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<J, A> Queue<J, A> {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        let line = Line { waiting: VecDeque::new(), led: false };
+        let line = Line { waiting: VecDeque::new(), led: false, held: false };
         Self { line: Mutex::new(line), room: Condvar::new(), bounds }
     }
 
@@ -115,13 +118,26 @@ impl<J, A> Queue<J, A> {
 
     /// Waits for the lead and runs `run` while holding it: no batch runs meanwhile.
     pub(crate) fn alone<T>(&self, run: impl FnOnce() -> T) -> Result<T, Full> {
-        let ticket = self.enter(None, Weight::default())?;
+        let _lead = Self::lead(self, false)?;
+        Ok(run())
+    }
+
+    /// Waits for the lead, to hold it until it is dropped: no batch runs meanwhile, and whoever comes waits for a place
+    /// no longer than where the queue is full.
+    pub(crate) fn hold<Q: Deref<Target = Self>>(queue: Q) -> Result<Lead<Q, J, A>, Full> {
+        Self::lead(queue, true)
+    }
+
+    fn lead<Q: Deref<Target = Self>>(queue: Q, is_held: bool) -> Result<Lead<Q, J, A>, Full> {
+        let ticket = queue.enter(None, Weight::default())?;
         // Nobody answers a ticket without a job: it always comes to lead.
         ticket.wait();
-        lock(&self.line).waiting.pop_front();
-        self.room.notify_one();
-        let _lead = Lead { queue: self, batch: Vec::new() };
-        Ok(run())
+        let mut line = lock(&queue.line);
+        line.waiting.pop_front();
+        line.held = is_held;
+        drop(line);
+        queue.room.notify_one();
+        Ok(Lead { queue, batch: Vec::new() })
     }
 
     fn enter(
@@ -130,9 +146,13 @@ impl<J, A> Queue<J, A> {
         weight: Weight,
     ) -> Result<Arc<Ticket<J, A>>, Full> {
         let mut line = lock(&self.line);
-        if line.waiting.len() >= self.bounds.jobs {
+        if line.is_full(self.bounds) {
+            if cfg!(all(target_family = "wasm", target_os = "unknown")) {
+                // There are no threads: nobody makes room while this one waits.
+                return Err(Full);
+            }
             let deadline = Instant::now() + self.bounds.wait;
-            while line.waiting.len() >= self.bounds.jobs {
+            while line.is_full(self.bounds) {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
                     return Err(Full);
@@ -172,6 +192,12 @@ impl<J, A> Queue<J, A> {
     }
 }
 
+impl<J, A> Line<J, A> {
+    fn is_full(&self, bounds: Bounds) -> bool {
+        self.held || self.waiting.len() >= bounds.jobs
+    }
+}
+
 impl<J, A> Ticket<J, A> {
     /// Waits for the answer, or for the lead.
     fn wait(&self) -> Call<A> {
@@ -194,12 +220,13 @@ impl<J, A> Ticket<J, A> {
 }
 
 /// The lead. When it goes, by return or by panic, whoever was not answered is told so, and the next one leads.
-struct Lead<'a, J, A> {
-    queue: &'a Queue<J, A>,
+#[derive(Debug)]
+pub(crate) struct Lead<Q: Deref<Target = Queue<J, A>>, J, A> {
+    queue: Q,
     batch: Vec<Arc<Ticket<J, A>>>,
 }
 
-impl<J, A> Drop for Lead<'_, J, A> {
+impl<Q: Deref<Target = Queue<J, A>>, J, A> Drop for Lead<Q, J, A> {
     fn drop(&mut self) {
         for ticket in self.batch.drain(..) {
             ticket.answer(None);
@@ -211,6 +238,9 @@ impl<J, A> Drop for Lead<'_, J, A> {
                 next.changed.notify_one();
             }
             None => line.led = false,
+        }
+        if std::mem::take(&mut line.held) {
+            self.queue.room.notify_all();
         }
     }
 }
@@ -318,6 +348,18 @@ mod tests {
                 });
             }
         });
+    }
+
+    #[test]
+    fn while_the_lead_is_held_there_is_no_place() {
+        let queue = std::sync::Arc::new(Queue::new(Bounds { jobs: 100, wait: Duration::ZERO }));
+        let held = Queue::hold(std::sync::Arc::clone(&queue)).unwrap();
+        assert_eq!(queue.submit(1, ONE, |jobs| jobs), Err(Full));
+        assert_eq!(queue.alone(|| ()), Err(Full));
+        assert!(Queue::hold(&*queue).is_err());
+        drop(held);
+        assert_eq!(queue.submit(1, ONE, |jobs| jobs), Ok(Some(1)));
+        assert!(!lock(&queue.line).led);
     }
 
     #[test]

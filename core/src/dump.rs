@@ -124,6 +124,30 @@ impl Dump {
         self.view.recent.state.connections
     }
 
+    /// Where a line of a dump belongs if the project is spread over shards: the [route](ProfileName::route) of its profile,
+    /// or `None` for the header and for proxies, which every shard needs.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Invalid`] for what is no line of a dump.
+    ///
+    /// ```
+    /// use connectory::{Dump, ProfileName};
+    ///
+    /// let user: ProfileName = "user-123".parse()?;
+    /// assert_eq!(Dump::route_of_line(r#"{"profile":{"name":"user-123"}}"#)?, Some(user.route()));
+    /// assert_eq!(Dump::route_of_line(r#"{"proxy":{"id":"px-1"}}"#)?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn route_of_line(line: &str) -> Result<Option<u16>, Refusal> {
+        match read_line(line) {
+            Ok(Op::Restore(record)) => Ok(Some(record.connection.profile_name.route())),
+            Ok(Op::RestoreProfile(name)) => Ok(Some(name.route())),
+            Ok(_) => Ok(None),
+            Err(refusal) => read_header(line).map(|()| None).map_err(|_| refusal),
+        }
+    }
+
     /// Reads the next rows; leaves none ready where a table ends.
     fn read_on(&mut self) -> Result<(), StoreError> {
         let Some(Section { table, after }) = self.section.take() else { return Ok(()) };

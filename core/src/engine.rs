@@ -204,7 +204,23 @@ pub(crate) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     pub(crate) fn new(view: &'a View, limits: &'a Limits, stamps: &'a dyn Stamps) -> Self {
-        Self { view, limits, stamps, state: view.recent.state.clone(), effects: Effects::default() }
+        let begun = (Effects::default(), view.recent.state.clone());
+        Self::resume(view, limits, stamps, begun)
+    }
+
+    /// Goes on with a batch over the same view that was [paused](Self::pause).
+    pub(crate) fn resume(
+        view: &'a View,
+        limits: &'a Limits,
+        stamps: &'a dyn Stamps,
+        (effects, state): (Effects, State),
+    ) -> Self {
+        Self { view, limits, stamps, state, effects }
+    }
+
+    /// What the batch has come to, for it to be resumed.
+    pub(crate) fn pause(self) -> (Effects, State) {
+        (self.effects, self.state)
     }
 
     /// Applies one operation, seeing all before it.

@@ -305,7 +305,7 @@ pub enum StoreError {
     Io(Arc<std::io::Error>),
     /// The storage failed in such a way that the write may or may not survive.
     OutcomeUnknown(String),
-    /// Too many writes are waiting; try again later.
+    /// Too many writes are waiting, or a [`Load`](crate::Load) is under way; try again later.
     Busy,
     /// The store was opened for reading only.
     ReadOnly,
@@ -390,7 +390,9 @@ impl fmt::Display for StoreError {
                 out,
                 "the write may or may not have happened ({why}); look before trying again"
             ),
-            Self::Busy => out.write_str("too many writes are waiting; try again"),
+            Self::Busy => {
+                out.write_str("too many writes are waiting, or a dump is being loaded; try again")
+            }
             Self::ReadOnly => out.write_str("the store is open for reading only"),
             Self::Closed => out.write_str("the store is closed"),
             Self::Internal(what) => write!(out, "internal error: {what}"),

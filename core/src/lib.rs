@@ -108,6 +108,7 @@ pub use file::FileStorage;
 pub use id::SystemStamps;
 pub use id::{ConnectionId, NotAnId, Stamp, Stamps};
 pub use json::{Json, REQUEST_MAX_BYTES};
+pub use load::Load;
 pub use observation::{
     DiscoveredField, FieldType, Flow, FlowStatus, FlowStep, FlowText, FlowType, MfaOption, MfaType,
     Observation, Reauth, Shown, SignInOption, SsoButton, Status,

@@ -6,7 +6,7 @@
 
 use crate::checkpoint::Checkpoints;
 use crate::codec;
-use crate::commit::{Full, Queue, Weight};
+use crate::commit::{Full, Lead, Queue, Weight};
 use crate::disk::{Disk, Snapshot};
 use crate::engine::{Batch, Op, State, Written};
 use crate::feed::Feed;
@@ -24,6 +24,10 @@ pub(crate) const BULK_ROWS: usize = 10_000;
 pub(crate) const BULK_BYTES: usize = 4 << 20;
 
 type Answers = Vec<Result<Written, Error>>;
+type Writers = Queue<Vec<Op>, Answers>;
+
+/// The lead of a store, until this is dropped.
+pub(crate) type Hold = Lead<Arc<Writers>, Vec<Op>, Answers>;
 
 /// An open store.
 #[derive(Debug)]
@@ -32,7 +36,7 @@ pub(crate) struct Live {
     pub(crate) storage: Box<dyn Storage>,
     pub(crate) read_only: bool,
     pub(crate) options: Options,
-    queue: Queue<Vec<Op>, Answers>,
+    queue: Arc<Writers>,
     /// Where batches become durable. Nobody but the leader locks this.
     pub(crate) journal: Mutex<Journal>,
     /// Whoever moves rows into the tables locks this; after the journal, if it needs both.
@@ -122,7 +126,7 @@ impl Live {
         let live = Arc::new_cyclic(|this| Self {
             this: this.clone(),
             read_only: disk.is_read_only(),
-            queue: Queue::new(options.queue),
+            queue: Arc::new(Queue::new(options.queue)),
             checkpoints: Checkpoints::new(covered, is_due),
             storage,
             options,
@@ -154,9 +158,9 @@ impl Live {
             let closed = lock(&self.disk).take().map_or(Ok(()), Disk::close);
             finished.and(closed)?;
             if had_log { self.storage.remove_log() } else { Ok(()) }
-        });
+        })?;
         self.checkpoints.stop();
-        closed?
+        closed
     }
 
     /// Waits for a change after number `seq`, for at most `timeout`; whether there is one.
@@ -296,6 +300,11 @@ impl Live {
     /// Waits for the lead and keeps it while `run` runs.
     pub(crate) fn alone<T>(&self, run: impl FnOnce() -> T) -> Result<T, StoreError> {
         self.queue.alone(run).map_err(|Full| StoreError::Busy)
+    }
+
+    /// Waits for the lead, to hold it until it is dropped. Whoever comes meanwhile finds the store busy.
+    pub(crate) fn hold(&self) -> Result<Hold, StoreError> {
+        Queue::hold(Arc::clone(&self.queue)).map_err(|Full| StoreError::Busy)
     }
 
     /// What readers see, reopened first if need be. Only for whoever has the lead.
@@ -586,6 +595,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         // Whoever wants to know whether this works calls `close`.
         self.0.close().ok();
+        self.0.checkpoints.stop();
         self.0.checkpoints.join();
     }
 }

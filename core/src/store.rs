@@ -5,7 +5,7 @@ use crate::disk::Disk;
 use crate::dump::Dump;
 use crate::engine::{Op, Settled, State, settle};
 use crate::live::{Handle, Live, lock, mismatched};
-use crate::load;
+use crate::load::{self, Load};
 use crate::query;
 use crate::storage::Storage;
 use crate::{
@@ -431,6 +431,16 @@ impl Store {
         lines: impl IntoIterator<Item = Result<String, Error>>,
     ) -> Result<u64, Error> {
         load::load(&self.live, lines.into_iter())
+    }
+
+    /// Begins to fill an empty store from a dump that comes a piece at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::InUse`] where the store is not empty, or a [`StoreError`]: [`StoreError::Busy`] where another load is
+    /// under way for longer than a write waits for a place in the queue.
+    pub fn begin_load(&self) -> Result<Load, Error> {
+        load::begin(&self.live)
     }
 
     /// Copies this moment of the store into `storage`, which must be empty, while others read and write.

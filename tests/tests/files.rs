@@ -1,12 +1,13 @@
 //! Files that are not what they should be: a typed error each, and not a byte of them changed.
 
 use connectory::{
-    CheckpointMode, CommitMode, FileStorage, MemoryStorage, NewConnection, Options, Store,
-    StoreError,
+    CheckpointMode, CommitMode, Dump, FileStorage, Load, MemoryStorage, NewConnection, Options,
+    ProfileName, Store, StoreError,
 };
 use connectory_tests::hooked::Hooked;
 use redb::{Database, TableDefinition};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The least there can be: segments turn and checkpoints are made all the time.
@@ -273,6 +274,224 @@ fn a_crash_during_a_load_leaves_an_empty_store() {
             assert!(store.check().unwrap().is_sound());
             assert!(store.load(lines.iter().cloned().map(Ok)).is_ok());
         }
+    }
+}
+
+/// The lines of a store of so many connections, with proxies and profiles.
+fn dump_of(count: usize) -> Vec<String> {
+    let source = Store::in_memory().unwrap();
+    source.register_proxy("px-1".parse().unwrap(), None).unwrap();
+    assert!(source.create_many((0..count).map(request)).iter().all(Result::is_ok));
+    lines_of(&source)
+}
+
+fn lines_of(store: &Store) -> Vec<String> {
+    store.dump().unwrap().map(Result::unwrap).collect()
+}
+
+/// Pushes lines, of which the first has this number, and commits them.
+fn push(load: &mut Load, first: usize, lines: &[String]) -> Result<(), connectory::Error> {
+    for (number, line) in (first..).zip(lines) {
+        load.push(number, line)?;
+    }
+    load.commit()
+}
+
+#[track_caller]
+fn assert_empty(store: &Store) {
+    let stats = store.stats().unwrap();
+    assert_eq!((stats.connections, stats.profiles, stats.proxies), (0, 0, 0));
+    assert!(store.check().unwrap().is_sound());
+}
+
+#[test]
+fn a_load_in_pieces_is_the_same_as_one_of_all() {
+    let lines = dump_of(12_000);
+    for piece in [1_000, 7_001, usize::MAX] {
+        let store = Store::in_memory().unwrap();
+        let mut load = store.begin_load().unwrap();
+        let mut first = 1;
+        for piece in lines.chunks(piece) {
+            push(&mut load, first, piece).unwrap();
+            first += piece.len();
+            assert_eq!(store.stats().unwrap().connections, 0, "readers see nothing of it");
+            assert_eq!(lines_of(&store).len(), 1);
+            assert!(store.get("ma_01jd3k0000abcdefghjkmnpqrs".parse().unwrap()).unwrap().is_none());
+        }
+        assert_eq!(load.finish().unwrap(), 12_000);
+        assert_eq!(lines_of(&store), lines);
+        assert!(store.check().unwrap().is_sound());
+        assert!(
+            store.create(request(12_000)).unwrap().id() > store.create(request(1)).unwrap().id()
+        );
+        let error = store.begin_load().map(drop).unwrap_err();
+        assert_eq!(error.code(), "resource_in_use");
+    }
+}
+
+#[test]
+fn a_load_that_is_dropped_leaves_an_empty_store() {
+    let lines = dump_of(300);
+    for mode in [CommitMode::OnePhase, CommitMode::QuickRepair] {
+        for pieces in 0..4 {
+            let storage = Hooked::new(mode);
+            let store = Store::open_with(storage.clone(), options(DEFAULT_LOG)).unwrap();
+            let gone = store.create(request(1)).unwrap().id();
+            store.delete(gone).unwrap();
+            store.delete_profile("user".parse().unwrap()).unwrap();
+            let mut load = store.begin_load().unwrap();
+            for (n, piece) in lines.chunks(100).take(pieces).enumerate() {
+                push(&mut load, 1 + 100 * n, piece).unwrap();
+            }
+            // What the storage holds at this moment is what a crash would leave.
+            let images = [storage.image(), storage.synced()];
+            if pieces % 2 == 0 {
+                load.push(1 + 100 * pieces, &lines[100 * pieces]).unwrap();
+            }
+            drop(load);
+            assert_empty(&store);
+            let crashed = images.map(|image| {
+                let crashed = Hooked::holding(image, mode);
+                Store::open_with(crashed, options(DEFAULT_LOG)).unwrap()
+            });
+            for store in crashed.into_iter().chain([store]) {
+                assert_empty(&store);
+                assert_eq!(store.stats().unwrap().last_change, 2);
+                assert_eq!(store.load(lines.iter().cloned().map(Ok)).unwrap(), 300);
+                assert_eq!(lines_of(&store), lines);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bad_line_of_any_piece_is_named_and_ends_the_load() {
+    let lines = dump_of(300);
+    let store = Store::in_memory().unwrap();
+    let mut load = store.begin_load().unwrap();
+    push(&mut load, 1, &lines[..100]).unwrap();
+    push(&mut load, 101, &lines[100..200]).unwrap();
+    let mut third = lines[200..].to_vec();
+    third[16] = third[16].replacen("example.com", "example..com", 1);
+    let error = push(&mut load, 201, &third).unwrap_err();
+    assert!(error.to_string().contains("line 217, connection.domain: "), "{error}");
+    // The load is over, and writers need not wait for it to be dropped.
+    assert_empty(&store);
+    assert!(store.create(request(1)).is_ok());
+    for again in [load.push(218, &lines[217]), load.commit(), load.finish().map(drop)] {
+        assert_eq!(again.unwrap_err().to_string(), error.to_string());
+    }
+    assert_eq!(store.stats().unwrap().connections, 1);
+
+    let whole = Store::in_memory().unwrap();
+    let all = lines[..200].iter().chain(&third).cloned().map(Ok);
+    assert_eq!(whole.load(all).unwrap_err().to_string(), error.to_string());
+    // A pair that is there already, and a dump without its header.
+    let twice = [&lines[..], &lines[300..301]].concat();
+    let error = push(&mut whole.begin_load().unwrap(), 1, &twice).unwrap_err();
+    assert!(error.to_string().contains("line 304"), "{error}");
+    let error = push(&mut whole.begin_load().unwrap(), 2, &lines[1..]).unwrap_err();
+    assert!(error.to_string().contains("line 2"), "{error}");
+    let error = whole.begin_load().unwrap().finish().unwrap_err();
+    assert_eq!(error.to_string(), whole.load([]).unwrap_err().to_string());
+    assert_empty(&whole);
+}
+
+#[test]
+fn whoever_writes_during_a_load_waits_for_it_or_is_told_that_the_store_is_busy() {
+    let lines = dump_of(300);
+    let hasty = Options::new().queue(100, Duration::ZERO);
+    let store = Store::open_with(MemoryStorage::default(), hasty).unwrap();
+    let mut load = store.begin_load().unwrap();
+    push(&mut load, 1, &lines).unwrap();
+    let busy: [Write; 5] = [
+        |store| store.create(request(1)).map(drop),
+        |store| store.load([]).map(drop),
+        |store| store.begin_load().map(drop),
+        |store| store.check().map(drop),
+        |store| Ok(store.close()?),
+    ];
+    for write in busy {
+        let error = write(&store).unwrap_err();
+        assert!(matches!(error, connectory::Error::Failed(StoreError::Busy)), "{error:?}");
+    }
+    assert_eq!(load.finish().unwrap(), 300);
+    assert!(store.create(request(300)).is_ok());
+    store.close().unwrap();
+
+    let patient = Options::new().queue(100, Duration::from_secs(600));
+    let store = Store::open_with(MemoryStorage::default(), patient).unwrap();
+    let mut load = store.begin_load().unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| store.create(request(300)).unwrap().id());
+        push(&mut load, 1, &lines).unwrap();
+        assert!(!writer.is_finished());
+        assert_eq!(load.finish().unwrap(), 300);
+        writer.join().unwrap();
+    });
+    assert_eq!(store.stats().unwrap().connections, 301);
+    assert!(store.check().unwrap().is_sound());
+}
+
+#[test]
+fn a_load_keeps_its_store_open() {
+    let lines = dump_of(300);
+    for is_finished in [true, false] {
+        let storage = Hooked::new(CommitMode::QuickRepair);
+        let store = Store::open_with(storage.clone(), Options::new()).unwrap();
+        let mut load = store.begin_load().unwrap();
+        drop(store);
+        push(&mut load, 1, &lines[..200]).unwrap();
+        let error = Store::open_with(storage.clone(), Options::new()).map(drop).unwrap_err();
+        assert!(matches!(error, StoreError::InUse), "{error:?}");
+        // And goes from one thread to another.
+        let rest = lines[200..].to_vec();
+        let end = std::thread::spawn(move || {
+            push(&mut load, 201, &rest).unwrap();
+            if is_finished { load.finish().unwrap() } else { 0 }
+        });
+        let loaded = end.join().unwrap();
+        let store = Store::open_with(storage, Options::new()).unwrap();
+        assert_eq!(store.stats().unwrap().connections, loaded);
+        assert_eq!(loaded, if is_finished { 300 } else { 0 });
+    }
+}
+
+#[test]
+fn a_panic_during_a_load_leaves_an_empty_store() {
+    let lines = dump_of(300);
+    let loads: [fn(&Store, &[String]); 2] = [
+        |store, lines| {
+            let end = std::iter::from_fn(|| panic!("on purpose"));
+            store.load(lines[..200].iter().cloned().map(Ok).chain(end)).map(drop).unwrap();
+        },
+        |store, lines| {
+            let mut load = store.begin_load().unwrap();
+            push(&mut load, 1, &lines[..200]).unwrap();
+            panic!("on purpose");
+        },
+    ];
+    for load in loads {
+        let store = Store::in_memory().unwrap();
+        let (other, others) = (store.clone(), lines.clone());
+        assert!(std::thread::spawn(move || load(&other, &others)).join().is_err());
+        assert_empty(&store);
+        assert_eq!(store.load(lines.iter().cloned().map(Ok)).unwrap(), 300);
+        assert_eq!(lines_of(&store), lines);
+    }
+}
+
+#[test]
+fn a_line_of_a_dump_says_where_it_belongs() {
+    let lines = dump_of(3);
+    let user: ProfileName = "user".parse().unwrap();
+    let routes: Vec<_> = lines.iter().map(|line| Dump::route_of_line(line).unwrap()).collect();
+    let there = Some(user.route());
+    assert_eq!(routes, [None, None, there, there, there, there]);
+    for bad in
+        ["", "{}", "[]", r#"{"profile":{"name":"a b"}}"#, r#"{"format":"other","version":1}"#]
+    {
+        assert_eq!(Dump::route_of_line(bad).unwrap_err().code(), "bad_request");
     }
 }
 

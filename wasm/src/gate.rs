@@ -6,7 +6,7 @@ use crate::requests::{head, rendered};
 use crate::store::Store;
 use crate::thrown::{Thrown, at};
 use connectory::http::{self as api, Access, Body, Caller, Destination, Scope, ShardPage, Shards};
-use connectory::{ConnectionId, Missing};
+use connectory::{ConnectionId, Dump, Missing};
 use http::{Response, Uri};
 use js_sys::Array;
 use serde::Serialize;
@@ -153,7 +153,7 @@ pub fn page_after(target: &str, id: &str) -> Result<String, Thrown> {
     Ok(api::page_after(&uri, id))
 }
 
-/*/// The shard to which a line of a dump belongs; `undefined` of one that goes to every shard.
+/// The shard to which a line of a dump belongs; `undefined` of one that goes to every shard.
 ///
 /// # Errors
 ///
@@ -161,8 +161,8 @@ pub fn page_after(target: &str, id: &str) -> Result<String, Thrown> {
 #[wasm_bindgen(js_name = shardOfLine)]
 pub fn shard_of_line(line: &str, shards: u16) -> Result<Option<u16>, Thrown> {
     let shards = Shards::new(shards).map_err(at("shards"))?;
-    Ok(dump_line_route(line)?.map(|route| shards.of(route)))
-}*/
+    Ok(Dump::route_of_line(line)?.map(|route| shards.of(route)))
+}
 
 #[wasm_bindgen]
 impl Store {

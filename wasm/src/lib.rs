@@ -26,7 +26,7 @@ mod thrown;
 mod turn;
 
 #[cfg(feature = "edge")]
-pub use gate::{Gate, destination, merge, page_after};
+pub use gate::{Gate, destination, merge, page_after, shard_of_line};
 pub use host::{Files, OpenFile, Rows};
-pub use store::{Dump, Store};
+pub use store::{Dump, Load, Store};
 pub use thrown::Thrown;

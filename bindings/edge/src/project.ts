@@ -172,7 +172,8 @@ export class Project {
     const send = async ({ first, text }: Lines) => {
       const pieces = this.#all.map(() => "");
       for (const [n, line] of text.split("\n").entries()) {
-        const shard = this.#glue.shardOfLine(line, this.#shards);
+        // The first line says what it is that follows, and every shard looks for itself.
+        const shard = first + n === 1 ? undefined : this.#glue.shardOfLine(line, this.#shards);
         for (const to of shard === undefined ? this.#all : [shard]) pieces[to] += `${first + n}\t${line}\n`;
       }
       await Promise.all(pieces.map((piece, to) => (piece === "" ? undefined : writers[to]?.write(encoder.encode(piece)))));

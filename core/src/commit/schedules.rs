@@ -406,6 +406,45 @@ fn one_who_runs_alone_overlaps_nobody_and_makes_room() {
 }
 
 #[test]
+fn whoever_comes_while_the_lead_is_held_is_let_in_or_turned_away() {
+    check(|| {
+        let watched = Watched::queue(2);
+        let answered = Notes::new(Vec::new());
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                if let Ok(held) = Queue::hold(&watched.queue) {
+                    watched.watch(&[ALONE], || ());
+                    thread::yield_now();
+                    watched.watch(&[], || ());
+                    drop(held);
+                    notes(&answered).push(ALONE);
+                }
+            });
+            for job in [0, 1, ALONE] {
+                let (watched, answered) = (&watched, &answered);
+                scope.spawn(move || {
+                    let asked = Instant::now();
+                    let answer = if job == ALONE {
+                        watched.alone(|| Some(Ok(job)))
+                    } else {
+                        watched.submit(job, ONE, own)
+                    };
+                    if answer == Err(Full) {
+                        assert!(Instant::now().saturating_duration_since(asked) >= WAIT);
+                    } else {
+                        assert_eq!(answer, Ok(Some(Ok(job))));
+                        notes(answered).push(job);
+                    }
+                });
+            }
+            scope.spawn(|| watched.pass(WAIT));
+        });
+        assert!(!lock(&watched.queue.line).held);
+        watched.assert_ran(notes(&answered).drain(..));
+    });
+}
+
+#[test]
 fn whoever_is_behind_one_that_closes_is_told_so() {
     check(|| {
         let watched = Watched::queue(2);

@@ -2,12 +2,32 @@
 
 use crate::faults::{FILES, Fault, Faults, MODES, SMALL_LOG, alone};
 use crate::pairs::{PAIRS, failure, request};
-use connectory::{Creation, Store, StoreError};
+use connectory::{Creation, Error, Store, StoreError};
 use connectory_tests::hooked::{Call, Hooked};
 use std::io::ErrorKind;
 
+/// A way to load a dump.
+pub(crate) type Loading = fn(&Store, &[String]) -> Result<u64, Error>;
+
+/// All of it at once.
+pub(crate) fn whole(store: &Store, lines: &[String]) -> Result<u64, Error> {
+    store.load(lines.iter().cloned().map(Ok))
+}
+
+/// In pieces, each with a commit of its own.
+pub(crate) fn in_pieces(store: &Store, lines: &[String]) -> Result<u64, Error> {
+    let mut load = store.begin_load()?;
+    for (number, line) in (1..).zip(lines) {
+        load.push(number, line)?;
+        if number % 10 == 0 {
+            load.commit()?;
+        }
+    }
+    load.finish()
+}
+
 /// Loads a dump while one call after the other fails, into a store that is new or has come to be empty again.
-pub(crate) fn load_under_faults(is_new: bool) {
+pub(crate) fn load_under_faults(is_new: bool, load: Loading) {
     const LOADED: usize = 30;
     let source = Store::in_memory().unwrap();
     assert!(source.create_many((0..LOADED).map(|n| request(n, 1))).iter().all(Result::is_ok));
@@ -39,7 +59,7 @@ pub(crate) fn load_under_faults(is_new: bool) {
             let changes = store.changes_since(0, 100).unwrap();
             let kind = ErrorKind::StorageFull;
             faults.arm(Fault { file, call, nth, lasts: false, kind });
-            let loaded = store.load(lines.iter().cloned().map(Ok)).map_err(failure);
+            let loaded = load(&store, &lines).map_err(failure);
             let after = store.changes_since(0, 100).unwrap();
             let is_there = store.stats().unwrap().connections > 0;
             let told = after == changes || is_there;

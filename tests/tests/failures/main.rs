@@ -13,7 +13,7 @@ use connectory::{
 };
 use connectory_tests::hooked::{Call, File, Hooked, Image, Unsynced};
 use faults::{Context, DEFAULT_LOG, Fault, Faults, MODES, SMALL_LOG, alone, crowd};
-use load::load_under_faults;
+use load::{in_pieces, load_under_faults, whole};
 use opening::{Before, opens_once_healed};
 use pairs::{failure, request, url};
 use std::io::{self, ErrorKind};
@@ -263,8 +263,10 @@ fn a_read_that_failed_twice_fails_nothing_after_it() {
 
 #[test]
 fn a_load_that_fails_is_not_there_and_says_why() {
-    load_under_faults(true);
-    load_under_faults(false);
+    for load in [whole, in_pieces] {
+        load_under_faults(true, load);
+        load_under_faults(false, load);
+    }
 }
 
 #[test]
