@@ -1,14 +1,23 @@
-//! Requests of the HTTP API and their responses, as JavaScript has them.
+//! Requests of the HTTP API and their responses, as JavaScript has them. `wasm/build` puts `requests.js` into the scope of the
+//! module's code.
 
 use crate::store::{Dump, Engine};
-use crate::thrown::Thrown;
 use connectory::Store;
 use connectory::http::{self as api, Api, Begun, Body, Cause, Route};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use js_sys::{Array, Object, Reflect};
+use js_sys::Array;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = linesOfPairs)]
+    fn lines_of_pairs(pairs: &Array) -> String;
+    #[wasm_bindgen(js_name = responseOf)]
+    fn response_of(status: u16, lines: &str, body: &JsValue, cause: Option<String>) -> JsValue;
+}
 
 /// Does all of a request but its write.
 pub(crate) fn begin(
@@ -50,16 +59,17 @@ pub(crate) fn head(
 
 fn parts(method: &str, target: &str, headers: &Array) -> Result<Parts, http::Error> {
     let (mut head, ()) = Request::builder().method(method).uri(target).body(())?.into_parts();
-    for pair in headers.iter().map(|pair| Array::from(&pair)) {
-        let name = HeaderName::try_from(pair.get(0).as_string().unwrap_or_default())?;
-        let value = HeaderValue::try_from(pair.get(1).as_string().unwrap_or_default())?;
+    let lines = lines_of_pairs(headers);
+    let mut lines = lines.split('\n');
+    while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
+        let (name, value) = (HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
         head.headers.append(name, value);
     }
     Ok(head)
 }
 
-/// A response as `{status, headers, body}`, and the `cause` of a failure, which is for the host's log alone.
-pub(crate) fn response(engine: &Rc<Engine>, response: Response<Body>) -> Result<JsValue, Thrown> {
+/// A response as `{status, headers, body, cause}`, the `cause` of a failure for the host's log alone.
+pub(crate) fn response(engine: &Rc<Engine>, response: Response<Body>) -> JsValue {
     rendered(response, |lines| Dump::new(engine, lines).into())
 }
 
@@ -67,28 +77,17 @@ pub(crate) fn response(engine: &Rc<Engine>, response: Response<Body>) -> Result<
 pub(crate) fn rendered(
     response: Response<Body>,
     dump: impl FnOnce(connectory::Dump) -> JsValue,
-) -> Result<JsValue, Thrown> {
+) -> JsValue {
     let (head, body) = response.into_parts();
-    let headers = Array::new();
+    let mut lines = String::with_capacity(256);
     for (name, value) in &head.headers {
-        let value = value.to_str().unwrap_or_default();
-        headers.push(&Array::of2(&name.as_str().into(), &value.into()));
+        lines.extend([name.as_str(), "\n", value.to_str().unwrap_or_default(), "\n"]);
     }
     let body = match body {
         Body::Bytes(bytes) if bytes.is_empty() => JsValue::UNDEFINED,
         Body::Bytes(bytes) => String::from_utf8_lossy(&bytes).as_ref().into(),
         Body::Dump(lines) => dump(lines),
     };
-    let cause = head.extensions.get::<Cause>();
-    let cause = cause.map_or(JsValue::UNDEFINED, |Cause(cause)| cause.to_string().into());
-    let object = Object::new();
-    for (name, value) in [
-        ("status", head.status.as_u16().into()),
-        ("headers", headers.into()),
-        ("body", body),
-        ("cause", cause),
-    ] {
-        Reflect::set(&object, &name.into(), &value).map_err(Thrown)?;
-    }
-    Ok(object.into())
+    let cause = head.extensions.get::<Cause>().map(|Cause(cause)| cause.to_string());
+    response_of(head.status.as_u16(), &lines, &body, cause)
 }

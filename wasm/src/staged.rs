@@ -76,7 +76,7 @@ pub(crate) fn commit(
                 }
                 given.into()
             }
-            Form::Response(rendering) => requests::response(engine, rendering.respond(next()))?,
+            Form::Response(rendering) => requests::response(engine, rendering.respond(next())),
         });
     }
     Ok(given)

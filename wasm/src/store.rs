@@ -491,7 +491,7 @@ impl Store {
     ) -> Result<JsValue, Thrown> {
         self.engine.call_open(|open| {
             match requests::begin(&open.api, method, target, headers, body) {
-                Begun::Answered(response) => requests::response(&self.engine, response),
+                Begun::Answered(response) => Ok(requests::response(&self.engine, response)),
                 Begun::Pending(Pending { write, rendering, .. }) => {
                     open.staged.borrow_mut().push(Staged::Request(write, rendering));
                     Ok(JsValue::UNDEFINED)
