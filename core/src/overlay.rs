@@ -11,6 +11,9 @@ use crossbeam_skiplist::map::Entry;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::ops::Bound;
+use std::sync::OnceLock;
+use std::sync::atomic::{self, AtomicU64};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A row that was put, or `None` for one that was removed.
 type Value = Option<Box<[u8]>>;
@@ -22,12 +25,45 @@ type Rows = SkipMap<Version, Value>;
 #[derive(Default)]
 pub(crate) struct Overlay {
     rows: PerTable<Rows>,
+    touched: Touched,
+}
+
+/// Which keys may be here: a bit for each, shared by chance with a few others. Most keys that are looked up are not, and
+/// one look tells, where a search takes a dozen.
+#[derive(Default)]
+struct Touched(OnceLock<Box<[AtomicU64]>>);
+
+impl Touched {
+    /// 128 KiB: at a hundred thousand keys one look in ten is in vain.
+    const WORDS: usize = 1 << 14;
+
+    /// The word and the bit of a key.
+    fn bit(table: Table, key: &[u8]) -> (usize, u64) {
+        let hash = xxh3_64_with_seed(key, table as u64);
+        let word = usize::try_from(hash >> 6).unwrap_or(0) % Self::WORDS;
+        (word, 1 << (hash & 63))
+    }
+
+    /// To be called before the row can be seen: whoever sees it sees this.
+    fn add(&self, table: Table, key: &[u8]) {
+        let words = self.0.get_or_init(|| (0..Self::WORDS).map(|_| AtomicU64::new(0)).collect());
+        let (word, bit) = Self::bit(table, key);
+        if let Some(word) = words.get(word) {
+            word.fetch_or(bit, atomic::Ordering::Relaxed);
+        }
+    }
+
+    fn may_have(&self, table: Table, key: &[u8]) -> bool {
+        let (word, bit) = Self::bit(table, key);
+        let word = self.0.get().and_then(|words| words.get(word));
+        word.is_some_and(|word| word.load(atomic::Ordering::Relaxed) & bit != 0)
+    }
 }
 
 impl std::fmt::Debug for Overlay {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let rows = Table::ALL.map(|table| self.rows.of(table).len());
-        out.debug_struct("Overlay").field("rows", &rows).finish()
+        out.debug_struct("Overlay").field("rows", &rows).finish_non_exhaustive()
     }
 }
 
@@ -115,6 +151,7 @@ impl Overlay {
         for (table, rows) in effects.into_rows() {
             let map = self.rows.of(table);
             for (key, value) in rows {
+                self.touched.add(table, &key);
                 let version = Version { key: key.into_boxed_slice(), revision };
                 map.insert(version, value.map(Vec::into_boxed_slice));
             }
@@ -127,6 +164,9 @@ impl Overlay {
 
     /// The row as `revision` sees it, if it was touched since the checkpoint.
     pub(crate) fn get(&self, table: Table, key: &[u8], revision: u64) -> Option<OverlayRow<'_>> {
+        if !self.touched.may_have(table, key) {
+            return None;
+        }
         visible(self.rows.of(table), key, revision).map(OverlayRow)
     }
 
@@ -168,10 +208,6 @@ impl Edited for Overlay {
 
 /// The version of a key that `revision` sees.
 fn visible<'a>(rows: &'a Rows, key: &[u8], revision: u64) -> Option<Entry<'a, Version, Value>> {
-    // Most records are older than all recent ones: one look tells, without a search.
-    if rows.front().is_none_or(|first| *first.key().key > *key) {
-        return None;
-    }
     let place: &dyn Place = &(key, revision);
     rows.lower_bound(Bound::Included(place)).filter(|entry| *entry.key().key == *key)
 }

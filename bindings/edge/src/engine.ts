@@ -14,8 +14,8 @@ export interface EngineOptions {
   stamps?: () => { now_ms: number; random: bigint };
 }
 
-/** Objects of a class share 128 MB where the platform puts several together: the module with this takes some 40. */
-const CACHE_BYTES = 16 << 20;
+/** Objects of a class share 128 MB where the platform puts several together: the module with this takes at most some 60. */
+const CACHE_BYTES = 32 << 20;
 /** The lines of a dump are sent in pieces of about this many characters. */
 const DUMP_PIECE = 64 << 10;
 
@@ -49,7 +49,7 @@ export class Engine {
    * Answers a request of the HTTP API, but for dumps and loads. A write is answered when its row is put, with all others that
    * arrived while the commit before was on its way; the platform lets the answer out when that row is durable.
    */
-  async respond(method: string, target: string, headers: string[][], body: Uint8Array): Promise<Answer> {
+  respond(method: string, target: string, headers: string[][], body: Uint8Array): Answer | Promise<Answer> {
     const answer = this.#call(() => this.#store.respond(method, target, headers, body)) as Answer | undefined;
     if (answer) return answer;
     return new Promise((resolve) => {

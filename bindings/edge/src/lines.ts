@@ -17,8 +17,8 @@ export interface Lines {
   text: string;
 }
 
-/** The whole lines of a stream, many at a time. */
-export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Lines> {
+/** The whole lines of a stream, as many at a time as came at once, or about `piece` characters. */
+export async function* linesOf(stream: ReadableStream<Uint8Array>, piece = 0): AsyncGenerator<Lines> {
   const decoder = new TextDecoder();
   let first = 1;
   let rest = "";
@@ -30,6 +30,7 @@ export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerat
   };
   for await (const bytes of stream) {
     rest += decoder.decode(bytes, { stream: true });
+    if (rest.length < piece) continue;
     const end = rest.lastIndexOf("\n");
     if (end < 0) continue;
     yield counted(rest.slice(0, end));

@@ -57,6 +57,9 @@ interface Identity {
 /** Loads that nobody goes on with are undone after so long. */
 const LOAD_IDLE_MS = 60_000;
 
+/** A load is committed whenever so many characters have come: each commit writes most pages of what is there anew. */
+const LOAD_PIECE = 4 << 20;
+
 /** The object of a shard in the namespace of all. */
 export function stubOf(env: Env, project: string, shard: number): DurableObjectStub<Shard> {
   return env.SHARDS.get(env.SHARDS.idFromName(`${project}/${shard}`));
@@ -108,14 +111,16 @@ export class Shard extends DurableObject<Env> {
    * Whether this is the shard that is meant; otherwise how many shards the project has. The first shard fixes the number when it
    * is first written to, every other one asks it.
    */
-  async #moved(place: Place, isWrite: boolean): Promise<Moved | undefined> {
+  #moved(place: Place, isWrite: boolean): Moved | undefined | Promise<Moved | undefined> {
     const known = this.#identity;
-    if (known) {
-      if (known.project !== place.project || known.shard !== place.shard) {
-        throw new Misplaced(`this is shard ${known.shard} of ${known.project}, not ${place.shard} of ${place.project}`);
-      }
-      return known.shards === place.shards ? undefined : { shards: known.shards };
+    if (!known) return this.#settle(place, isWrite);
+    if (known.project !== place.project || known.shard !== place.shard) {
+      throw new Misplaced(`this is shard ${known.shard} of ${known.project}, not ${place.shard} of ${place.project}`);
     }
+    return known.shards === place.shards ? undefined : { shards: known.shards };
+  }
+
+  async #settle(place: Place, isWrite: boolean): Promise<Moved | undefined> {
     if (place.shard > 0) {
       const first = stubOf(this.env, place.project, 0);
       const shards = await first.settled({ ...place, shard: 0 }, isWrite);
@@ -142,11 +147,14 @@ export class Shard extends DurableObject<Env> {
     headers: string[][],
     body: Uint8Array,
   ): Promise<Answer | Moved> {
-    const moved = await this.#moved(place, method !== "GET");
-    if (moved) return moved;
+    const moved = this.#moved(place, method !== "GET");
+    // What need not wait is not made to: most requests are answered before they return.
+    const elsewhere = moved instanceof Promise ? await moved : moved;
+    if (elsewhere) return elsewhere;
     if (this.#load) return loading();
     try {
-      const answer = await this.engine(place).respond(method, target, headers, body);
+      const given = this.engine(place).respond(method, target, headers, body);
+      const answer = given instanceof Promise ? await given : given;
       if (method === "POST") {
         if (answer.status === 201) this.#counted.creates += 1;
         if (answer.status === 409) this.#counted.conflicts += 1;
@@ -207,7 +215,7 @@ export class Shard extends DurableObject<Env> {
     try {
       const load = engine.beginLoad();
       this.#load = { load, timer: this.#undoLater() };
-      for await (const lines of linesOf(dump)) {
+      for await (const lines of linesOf(dump, LOAD_PIECE)) {
         for (const { first, text } of isNumbered ? numbered(lines) : [lines]) {
           engine.transact(() => load.push(first, text));
         }
