@@ -5,7 +5,7 @@ use crate::codec;
 use crate::engine::State;
 use crate::log::LogMark;
 use crate::rows::{Edited, Order, Rows, View};
-use crate::storage::{Boxed, CommitMode, Storage};
+use crate::storage::{Boxed, CommitMode, MemoryStorage, Storage};
 use crate::tables::{self, PerTable, Table};
 use crate::withheld::Withheld;
 use redb::{
@@ -154,6 +154,13 @@ impl Disk {
             return Err(not_closed());
         }
         Ok(disk)
+    }
+
+    /// Empty tables in memory, and a view of them that passes for one of an empty store in this state.
+    pub(crate) fn stand_in(state: State) -> Result<(Self, Snapshot), StoreError> {
+        let disk = Self::open(&MemoryStorage::default(), 0)?;
+        let tables = Snapshot { state, ..disk.snapshot()? };
+        Ok((disk, tables))
     }
 
     fn begin_read(&self) -> Result<redb::ReadTransaction, StoreError> {

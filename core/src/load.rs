@@ -43,6 +43,8 @@ pub struct Load {
     /// What was pushed since the last commit.
     gathered: Option<Gathered>,
     connections: u64,
+    /// What readers see meanwhile: a view of the store itself would keep the pages of every commit from being used again.
+    stand_in: Option<Disk>,
     /// Goes before the store does: whoever closes it needs the lead. `None` where the caller has it anyhow.
     hold: Option<Hold>,
     live: Arc<Handle>,
@@ -80,14 +82,22 @@ impl Load {
             // If this fails, whoever comes next tries again.
             live.reopen().ok();
         })?;
-        Ok(Self {
+        let mut load = Self {
             stage: Stage::UnderWay,
             has_header: false,
             gathered: None,
             connections: 0,
+            stand_in: None,
             hold,
             live: Arc::clone(live),
-        })
+        };
+        load.attempt(|load| {
+            let (disk, tables) = Disk::stand_in(before)?;
+            load.live.publish_tables(tables);
+            load.stand_in = Some(disk);
+            Ok(())
+        })?;
+        Ok(load)
     }
 
     /// Takes the next line. `number` is its number in the whole dump, for whoever is told what is wrong with it; the first

@@ -330,6 +330,23 @@ fn a_load_in_pieces_is_the_same_as_one_of_all() {
 }
 
 #[test]
+fn a_load_in_small_pieces_takes_little_more_space_than_one_of_all() {
+    let lines = dump_of(12_000);
+    let bytes_after = |pieces: usize| {
+        let storage = MemoryStorage::default();
+        let store = Store::open_with(storage.clone(), Options::new()).unwrap();
+        let mut load = store.begin_load().unwrap();
+        for (n, piece) in lines.chunks(pieces).enumerate() {
+            push(&mut load, 1 + n * pieces, piece).unwrap();
+        }
+        load.finish().unwrap();
+        storage.to_bytes().len()
+    };
+    let [all, small] = [lines.len(), 50].map(bytes_after);
+    assert!(small < 2 * all, "{small} bytes in pieces of 50 lines, {all} at once");
+}
+
+#[test]
 fn a_load_that_is_dropped_leaves_an_empty_store() {
     let lines = dump_of(300);
     for mode in [CommitMode::OnePhase, CommitMode::QuickRepair] {
