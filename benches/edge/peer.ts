@@ -71,8 +71,8 @@ export class Peer extends DurableObject {
     for (const body of requests) await this.respond("POST", "/auth/connections", [JSON_TYPE], body);
   }
 
-  async written(): Promise<{ rows: number; bytes: number; databaseBytes: number }> {
-    return { rows: this.#rows, bytes: this.#bytes, databaseBytes: this.ctx.storage.sql.databaseSize };
+  async written(): Promise<{ rowsWritten: number; bytesWritten: number; databaseBytes: number }> {
+    return { rowsWritten: this.#rows, bytesWritten: this.#bytes, databaseBytes: this.ctx.storage.sql.databaseSize };
   }
 }
 

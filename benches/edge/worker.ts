@@ -61,7 +61,7 @@ export class Shard extends Deployed {
   }
 
   async written() {
-    return { ...this.engine(PLACE).tables.written, databaseBytes: this.ctx.storage.sql.databaseSize };
+    return { ...this.engine(PLACE).tables.counts, databaseBytes: this.ctx.storage.sql.databaseSize };
   }
 
   async evict(): Promise<void> {

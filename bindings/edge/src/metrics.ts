@@ -14,6 +14,7 @@ const FAMILIES: Record<keyof Metrics, ["gauge" | "counter", string, string]> = {
   batches: ["counter", "batches", "Commits, a row of the log each"],
   checkpoints: ["counter", "checkpoints", "Checkpoints"],
   rowsWritten: ["counter", "rows_written", "Rows written, as they are billed"],
+  rowsRead: ["counter", "rows_read", "Rows read, as they are billed"],
   bytesWritten: ["counter", "bytes_written", "Bytes of the rows written"],
 };
 

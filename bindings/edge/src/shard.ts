@@ -33,6 +33,7 @@ export interface Metrics {
   batches: number;
   checkpoints: number;
   rowsWritten: number;
+  rowsRead: number;
   bytesWritten: number;
   databaseBytes: number;
 }
@@ -260,7 +261,6 @@ export class Shard extends DurableObject<Env> {
     if (moved) return moved;
     const engine = this.engine(place);
     const { connections, profiles, proxies, last_change: changes } = engine.stats();
-    const { checkpoints, rows: rowsWritten, bytes: bytesWritten } = engine.tables.written;
     return {
       connections,
       profiles,
@@ -268,9 +268,7 @@ export class Shard extends DurableObject<Env> {
       changes,
       ...this.#counted,
       ...engine.commits,
-      checkpoints,
-      rowsWritten,
-      bytesWritten,
+      ...engine.tables.counts,
       databaseBytes: this.ctx.storage.sql.databaseSize,
     };
   }

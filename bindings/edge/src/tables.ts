@@ -44,10 +44,11 @@ const ROW_BYTES_MAX = 1_900_000;
 /** Chunks that were read lately. */
 const CACHED_CHUNKS = 32;
 
-/** What was written since the object started, as the platform bills it, and in bytes of values. */
-export interface Written {
-  rows: number;
-  bytes: number;
+/** What was done since the object started: rows as the platform bills them, bytes of the values written. */
+export interface Counts {
+  rowsWritten: number;
+  rowsRead: number;
+  bytesWritten: number;
   checkpoints: number;
 }
 
@@ -55,7 +56,7 @@ export interface Written {
 export class Tables implements Files {
   readonly onePhase = false;
   readonly logRows: Rows;
-  readonly written: Written = { rows: 0, bytes: 0, checkpoints: 0 };
+  readonly counts: Counts = { rowsWritten: 0, rowsRead: 0, bytesWritten: 0, checkpoints: 0 };
   readonly #storage: DurableObjectStorage;
   readonly #layout: Layout;
   readonly #dirty = new Map<number, Uint8Array>();
@@ -75,8 +76,7 @@ export class Tables implements Files {
       put: (number, row) => this.#put("log", number, row),
       read: (first, count) => this.#readLog(first, count),
     };
-    const made = this.#exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'chunks'");
-    this.#isMade = made.toArray().length > 0;
+    this.#isMade = this.#exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'chunks'").length > 0;
     if (this.#isMade) this.#size = storage.kv.get<number>("size") ?? 0;
   }
 
@@ -127,9 +127,9 @@ export class Tables implements Files {
     }
     if (this.#storage.kv.get("size") !== this.#size) {
       this.#storage.kv.put("size", this.#size);
-      this.written.rows += 1;
+      this.counts.rowsWritten += 1;
     }
-    this.written.checkpoints += 1;
+    this.counts.checkpoints += 1;
     for (const [id, chunk] of this.#dirty) this.#keep(id, chunk);
     this.#dirty.clear();
     this.#cutAt = Infinity;
@@ -140,9 +140,9 @@ export class Tables implements Files {
     if (!this.#isMade) return [];
     const rows = this.#exec("SELECT id, bytes FROM log WHERE id >= ? AND id < ? ORDER BY id", first, first + count);
     const found: Uint8Array[] = [];
-    for (const [id, bytes] of rows.raw<[number, ArrayBuffer]>()) {
+    for (const [id, bytes] of rows) {
       if (id !== first + found.length) break;
-      found.push(new Uint8Array(bytes));
+      found.push(new Uint8Array(bytes as ArrayBuffer));
     }
     return found;
   }
@@ -201,8 +201,8 @@ export class Tables implements Files {
     if (known) return known;
     const chunk = new Uint8Array(this.#layout.chunkBytes);
     if (this.#isMade && id < this.#cutAt) {
-      const [row] = this.#exec("SELECT bytes FROM chunks WHERE id = ?", id).raw<[ArrayBuffer]>();
-      if (row) chunk.set(new Uint8Array(row[0]));
+      const [row] = this.#exec("SELECT bytes FROM chunks WHERE id = ?", id);
+      if (row) chunk.set(new Uint8Array(row[0] as ArrayBuffer));
     }
     this.#keep(id, chunk);
     return chunk;
@@ -224,14 +224,16 @@ export class Tables implements Files {
       this.#isMade = true;
     }
     this.#exec(`INSERT OR REPLACE INTO ${table} (id, bytes) VALUES (?, ?)`, id, bytes);
-    this.written.bytes += bytes.length;
+    this.counts.bytesWritten += bytes.length;
   }
 
-  #exec(statement: string, ...bindings: (number | Uint8Array)[]): SqlStorageCursor<Record<string, SqlStorageValue>> {
+  #exec(statement: string, ...bindings: (number | Uint8Array)[]): SqlStorageValue[][] {
     try {
       const cursor = this.#storage.sql.exec(statement, ...bindings);
-      this.written.rows += cursor.rowsWritten;
-      return cursor;
+      const rows = [...cursor.raw()];
+      this.counts.rowsWritten += cursor.rowsWritten;
+      this.counts.rowsRead += cursor.rowsRead;
+      return rows;
     } catch (error) {
       // The engine knows a full storage by its code.
       if (/SQLITE_FULL|disk is full/i.test(String(error))) throw Object.assign(error as Error, { code: "ENOSPC" });
