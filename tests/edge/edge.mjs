@@ -53,8 +53,8 @@ export async function start({ entry, persist, projects, keys, shards = {}, bindi
   const lines = [];
   const worker = new Miniflare({
     modules: [
-      { type: "ESModule", path: "worker.js", contents: bundled(entry) },
-      { type: "CompiledWasm", path: "connectory.wasm", contents: readFileSync(new URL("dist/connectory.wasm", edge)) },
+      { type: "ESModule", path: "dist/worker.js", contents: bundled(entry) },
+      { type: "CompiledWasm", path: "built/connectory.wasm", contents: readFileSync(new URL("built/connectory.wasm", edge)) },
     ],
     compatibilityDate: COMPATIBILITY_DATE,
     durableObjects: { SHARDS: { className: "Shard", useSQLite: true } },

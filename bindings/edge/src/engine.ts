@@ -1,6 +1,6 @@
 // The engine of a shard: an instance of the module over the tables of its object, and what waits for its next commit.
 import { type Answer, type Glue, instantiate, type Lines, type Load, type Store } from "./glue.js";
-import module from "./connectory.wasm";
+import module from "../built/connectory.wasm";
 import { byteStream } from "./lines.js";
 import { type Layout, Tables } from "./tables.js";
 

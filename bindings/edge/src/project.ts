@@ -63,6 +63,8 @@ export class Project {
   /** Answers a request of the HTTP API. */
   async respond(call: Call): Promise<Streamed> {
     return this.#located<Streamed>(async () => {
+      // Of one shard, all but a dump is the shard's own.
+      if (this.#shards === 1 && !call.target.startsWith("/dump")) return this.#ask(0, call);
       const destination = this.#glue.destination(call.method, call.target, call.body, this.#shards);
       switch (destination.to) {
         case "shard":

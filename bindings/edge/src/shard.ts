@@ -45,6 +45,8 @@ export interface Env {
   CONNECTORY_KEYS?: string;
   CONNECTORY_SHARDS?: Record<string, number>;
   CONNECTORY_ORIGINS?: string[];
+  /** "requests" to log every request, and not failures alone. */
+  CONNECTORY_LOG?: string;
   RATE_LIMIT?: { limit(options: { key: string }): Promise<{ success: boolean }> };
 }
 

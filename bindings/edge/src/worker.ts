@@ -1,6 +1,6 @@
 // The Worker: who is let in, which project is meant, and what only a server adds: limits, logs, metrics.
 import { instantiate, type Admission, type Answer, type Gate, type Glue } from "./glue.js";
-import module from "./connectory.wasm";
+import module from "../built/connectory.wasm";
 import openapi from "../../../core/src/http/openapi.json" with { type: "json" };
 import { failure, said } from "./engine.js";
 import { rendered } from "./metrics.js";
@@ -53,7 +53,7 @@ export default {
     }
     const { status, cause } = answer;
     if (cause !== undefined) console.error(JSON.stringify({ ...entry, status, cause }));
-    else console.log(JSON.stringify({ ...entry, status }));
+    else if (env.CONNECTORY_LOG === "requests") console.log(JSON.stringify({ ...entry, status }));
     const headers = new Headers(answer.headers);
     headers.set("x-request-id", entry.id);
     headers.set("cache-control", "no-store");

@@ -1,4 +1,6 @@
-// What the module exports, behind what wasm-bindgen makes of it; ../build puts the code beside this.
+// What the module exports, behind what wasm-bindgen makes of it.
+// @ts-expect-error -- Code without types, which ../build makes.
+import { instantiate as made } from "../built/glue.js";
 import type { Files } from "./tables.js";
 
 /** A response of the HTTP API, its headers in pairs; `cause` says why something failed, and is for the log alone. */
@@ -70,4 +72,4 @@ export interface Glue {
 }
 
 /** Makes an instance. */
-export function instantiate(module: WebAssembly.Module): Glue;
+export const instantiate: (module: WebAssembly.Module) => Glue = made;
