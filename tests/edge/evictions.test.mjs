@@ -56,8 +56,9 @@ class Rounds {
     const proxy = this.#below(4) === 0 ? { proxy: { id: this.#any(PROXIES) } } : {};
     const one = () => {
       this.#made += 1;
-      const login_url = `https://example.com/${"x".repeat(this.#below(900))}/${this.#made}`;
-      return this.ledger.create({ profile_name, domain, login_url, ...proxy });
+      const login_url = `https://example.com/${this.#made}`;
+      const allowed_domains = Array.from({ length: this.#below(40) }, (_, n) => `d${n}.example.com`);
+      return this.ledger.create({ profile_name, domain, login_url, ...(allowed_domains.length > 0 ? { allowed_domains } : {}), ...proxy });
     };
     return Promise.all(Array.from({ length: 1 + (this.#below(3) === 0 ? this.#below(8) : 0) }, one));
   }
@@ -129,7 +130,7 @@ class Rounds {
     }
     const { counts, connections } = this.ledger;
     console.log(JSON.stringify({ rounds, ...this.met, ...counts, connections: connections.size }));
-    assert.ok(counts.done > 2 * counts.unknown, "most of it was done");
+    assert.ok(counts.done > counts.unknown, "most of it was done");
     assert.ok(counts.unknown > 0 && counts.refused > 0, "some of it was cut");
   }
 }
