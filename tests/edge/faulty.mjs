@@ -31,41 +31,51 @@ function children() {
 }
 
 export class Faulty {
-  #edge;
-  #pid;
-  #options;
-  #persist = mkdtempSync(join(tmpdir(), "connectory-edge-"));
+  /** The project of which the rest speaks. */
+  project = "default";
+  persist = mkdtempSync(join(tmpdir(), "connectory-edge-"));
 
-  /** `layout` is that of the stores, `undefined` the default one; `shards` how many the project has. */
-  static async start({ layout = SMALL, shards = 1 } = {}) {
+  /** `layout` is that of the stores, `undefined` the default one; `shards` how many the project has, `projects` others. */
+  static async start({ layout = SMALL, shards = 1, projects = [] } = {}) {
     const faulty = new Faulty();
     faulty.shards = shards;
-    faulty.#options = { entry: "faulty.ts", cf: false, shards: { default: shards }, bindings: layout ? { LAYOUT: layout } : {} };
-    await faulty.#begin();
+    faulty.options = {
+      entry: "faulty.ts",
+      cf: false,
+      projects: Object.fromEntries(projects.map((project) => [project, { plan: "enterprise" }])),
+      shards: { default: shards },
+      bindings: layout ? { LAYOUT: layout } : {},
+    };
+    await faulty.begin();
     return faulty;
   }
 
-  async #begin() {
+  async begin() {
     const before = children();
-    this.#edge = await start({ ...this.#options, persist: this.#persist });
-    this.#pid = children().find((pid) => !before.includes(pid));
+    this.running = await start({ ...this.options, persist: this.persist });
+    this.pid = children().find((pid) => !before.includes(pid));
   }
 
   request(method, path, options) {
-    return this.#edge.request(method, path, options);
+    return this.running.request(method, path, { project: this.project, ...options });
   }
 
-  create(profile_name, domain, options) {
-    return this.#edge.create(profile_name, domain, options);
+  create(profile_name, domain) {
+    return this.request("POST", "/auth/connections", { body: { profile_name, domain } });
+  }
+
+  /** The same, of another project. */
+  of(project) {
+    return Object.create(this, { project: { value: project }, shards: { value: 1 } });
   }
 
   get log() {
-    return this.#edge.log;
+    return this.running.log;
   }
 
   /** Calls a method of `faulty.ts` on a shard; what it returns. */
-  async call(method, { shard = 0, project = "default", ...place } = {}, ...args) {
-    const body = { project, shard, shards: this.shards, ...place, args };
+  async call(method, place = {}, ...args) {
+    const body = { project: this.project, shard: 0, shards: this.shards, ...place, args };
     const answer = await this.request("POST", `/faulty/${method}`, { body });
     if (answer.status !== 200) throw new Error(`${method}: ${answer.text}`);
     return answer.body;
@@ -83,17 +93,17 @@ export class Faulty {
 
   /** Ends the process as it stands. */
   kill() {
-    process.kill(this.#pid, "SIGKILL");
+    process.kill(this.pid, "SIGKILL");
   }
 
   /** Starts it again over what it has left. */
   async restart() {
-    await this.#edge.stop();
-    await this.#begin();
+    await this.running.stop();
+    await this.begin();
   }
 
   async stop() {
-    await this.#edge.stop();
-    rmSync(this.#persist, { recursive: true });
+    await this.running.stop();
+    rmSync(this.persist, { recursive: true });
   }
 }

@@ -1,5 +1,5 @@
 // The Worker with shards that fail when they are told to. `POST /faulty/<method>` calls a method of a shard: its body is
-// `{project, shard, shards, args}`.
+// `{project, shard, shards, plan, args}`.
 import worker, { Shard as Whole } from "../../bindings/edge/src/worker.js";
 import type { Answer } from "../../bindings/edge/src/glue.js";
 import { type Env as WholeEnv, type Place, stubOf } from "../../bindings/edge/src/shard.js";
@@ -58,6 +58,7 @@ export class Shard extends Whole {
         delete: failing("kv.delete", kv.delete.bind(kv) as Call),
       },
       setAlarm: failing("setAlarm", storage.setAlarm.bind(storage) as Call),
+      sync: failing("sync", storage.sync.bind(storage) as Call),
       deleteAlarm: failing("deleteAlarm", storage.deleteAlarm.bind(storage) as Call),
     };
     return new Proxy(storage, { get: (target, name) => over[name] ?? bound(target, name) });
@@ -100,6 +101,14 @@ export class Shard extends Whole {
     return this.engine(place).check().problems;
   }
 
+  /** Creates connections at once, as many requests do; the statuses of their answers. */
+  async createAll(place: Place, profile_name: string, domains: string[]): Promise<number[]> {
+    const headers = [["content-type", "application/json"]];
+    const bodies = domains.map((domain) => new TextEncoder().encode(JSON.stringify({ profile_name, domain })));
+    const answers = await Promise.all(bodies.map((body) => this.respond(place, "POST", "/auth/connections", headers, body)));
+    return answers.map((answer) => (answer as Answer).status);
+  }
+
   async proxies(place: Place): Promise<unknown> {
     const answer = await this.respond(place, "GET", "/proxies?limit=100", [], new Uint8Array());
     return JSON.parse((answer as Answer).body ?? "");
@@ -120,8 +129,8 @@ function bound(target: object, name: PropertyKey): unknown {
 }
 
 async function call(request: Request, env: Env, method: string): Promise<Response> {
-  const { project = "default", shard = 0, shards = 1, args = [] } = (await request.json()) as Partial<Place> & { args: unknown[] };
-  const place = { project, shard, shards, plan: "enterprise" };
+  const { project = "default", shard = 0, shards = 1, plan = "enterprise", args = [] } = (await request.json()) as Partial<Place> & { args: unknown[] };
+  const place = { project, shard, shards, plan };
   const stub = stubOf(env, project, shard) as unknown as Record<string, (place: Place, ...args: unknown[]) => Promise<unknown>>;
   try {
     return Response.json((await stub[method]!(place, ...args)) ?? null);

@@ -92,12 +92,20 @@ export class Ledger {
     return open.get(key);
   }
 
+  /** A change of what was answered since, or before. */
+  #change(before) {
+    const entry = this.#entry(this.#open, this.connections, pairOf(before));
+    if (entry.answered) [entry.before, entry.answered] = [entry.answered, undefined];
+    return entry;
+  }
+
   async #outcome(request) {
     const outcome = await outcomeOf(request);
     this.counts[outcome.is] += 1;
     return outcome;
   }
 
+  /** Creates a connection; it, if it was answered. */
   async create(input) {
     const entry = this.#entry(this.#open, this.connections, pairOf(input));
     const { is, status, body } = await this.#outcome(this.#edge.request("POST", "/auth/connections", { body: input }));
@@ -109,10 +117,11 @@ export class Ledger {
     } else if (is === "unknown") entry.possible.push(wanted);
     else if (status === 409) entry.holders.add(body.existing_id);
     else assert.ok(status >= 500 || proxy, `${status} ${body.message}`);
+    return is === "done" ? body : undefined;
   }
 
   async update(before, patch) {
-    const entry = this.#entry(this.#open, this.connections, pairOf(before));
+    const entry = this.#change(before);
     const after = { ...before, ...patch };
     const { is, status, body } = await this.#outcome(this.#edge.request("PATCH", `/auth/connections/${before.id}`, { body: patch }));
     if (is === "done") {
@@ -123,7 +132,7 @@ export class Ledger {
   }
 
   async delete(before) {
-    const entry = this.#entry(this.#open, this.connections, pairOf(before));
+    const entry = this.#change(before);
     const { is, status, body } = await this.#outcome(this.#edge.request("DELETE", `/auth/connections/${before.id}`));
     if (is === "done") entry.done(null);
     else if (is === "unknown") entry.possible.push(null);
