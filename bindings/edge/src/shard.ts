@@ -69,7 +69,7 @@ export class Shard extends DurableObject<Env> {
   #engine: Engine | undefined;
   #opened: EngineOptions | undefined;
   #identity: Identity | undefined;
-  #load: { load: Load; timer: number } | undefined;
+  #load: { engine: Engine; load: Load; timer: number } | undefined;
   #proxies: ProxyChanges | undefined;
   readonly #counted = { creates: 0, conflicts: 0 };
 
@@ -99,6 +99,7 @@ export class Shard extends DurableObject<Env> {
     }
     const stamps = this.stamps();
     const options: EngineOptions = { plan, shard, shards, ...(cap === undefined ? {} : { cap }), ...(stamps ? { stamps } : {}) };
+    this.#engine?.end("it was opened anew, with other options");
     this.#engine = new Engine(this.ctx.storage, options, this.layout());
     this.#opened = options;
     return this.#engine;
@@ -123,8 +124,9 @@ export class Shard extends DurableObject<Env> {
     }
     if (isWrite && !this.#identity) {
       const { project, shard, shards } = place;
-      this.#identity = { project, shard, shards };
-      this.ctx.storage.kv.put("identity", this.#identity);
+      const identity = { project, shard, shards };
+      this.ctx.storage.kv.put("identity", identity);
+      this.#identity = identity;
     }
     return undefined;
   }
@@ -142,10 +144,10 @@ export class Shard extends DurableObject<Env> {
     headers: string[][],
     body: Uint8Array,
   ): Promise<Answer | Moved> {
-    const moved = await this.#moved(place, method !== "GET");
-    if (moved) return moved;
-    if (this.#load) return loading();
     try {
+      const moved = await this.#moved(place, method !== "GET");
+      if (moved) return moved;
+      if (this.#load) return loading();
       const answer = await this.engine(place).respond(method, target, headers, body);
       if (method === "POST") {
         if (answer.status === 201) this.#counted.creates += 1;
@@ -206,7 +208,7 @@ export class Shard extends DurableObject<Env> {
     const engine = this.engine(place);
     try {
       const load = engine.beginLoad();
-      this.#load = { load, timer: this.#undoLater() };
+      this.#load = { engine, load, timer: this.#undoLater() };
       for await (const lines of linesOf(dump)) {
         for (const { first, text } of isNumbered ? numbered(lines) : [lines]) {
           engine.transact(() => load.push(first, text));
@@ -222,16 +224,16 @@ export class Shard extends DurableObject<Env> {
   }
 
   /** Makes what was loaded the store's, or undoes it. The number of connections. */
-  async endLoad(place: Place, isGood: boolean): Promise<number> {
-    const loaded = this.#load?.load;
+  async endLoad(_place: Place, isGood: boolean): Promise<number> {
+    const loaded = this.#load;
     if (!isGood || !loaded) {
       this.#undoLoad();
       if (isGood) throw new Error("nothing was loaded");
       return 0;
     }
-    clearTimeout(this.#load?.timer ?? null);
+    clearTimeout(loaded.timer);
     this.#load = undefined;
-    return this.engine(place).transact(() => loaded.finish());
+    return loaded.engine.transact(() => loaded.load.finish());
   }
 
   #undoLater(): number {
@@ -243,7 +245,8 @@ export class Shard extends DurableObject<Env> {
     if (!loading) return;
     clearTimeout(loading.timer);
     this.#load = undefined;
-    this.#engine?.transact(() => loading.load.free());
+    // Where its engine has ended, the next one undoes it.
+    if (!loading.engine.hasEnded) loading.engine.transact(() => loading.load.free());
   }
 
   /** What this object counts. */
