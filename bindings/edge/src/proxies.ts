@@ -82,13 +82,13 @@ export class ProxyChanges {
     const others = Array.from({ length: this.#place.shards - 1 }, (_, n) => n + 1);
     if (request.method !== "DELETE") {
       // The first shard says whether it can be at all.
-      const answer = await this.#send(0, request);
+      const answer = await this.#ask(0, request);
       if (answer.status < 400) await this.#all(others, request);
       return answer;
     }
-    const answers = await Promise.all(others.map((shard) => this.#send(shard, request)));
+    const answers = await Promise.all(others.map((shard) => this.#ask(shard, request)));
     let refusal = answers.find(({ status }) => status !== 204 && status !== 404);
-    const own = refusal ?? (await this.#send(0, request));
+    const own = refusal ?? (await this.#ask(0, request));
     if (own.status !== 204 && own.status !== 404) refusal = own;
     if (refusal && before) {
       const body = new TextEncoder().encode(JSON.stringify(before));
@@ -96,6 +96,14 @@ export class ProxyChanges {
       await this.#all([0, ...others], { method: "PUT", target: request.target, headers, body });
     }
     return refusal ?? (before ? { status: 204, headers: [] } : own);
+  }
+
+  /** What a shard says that it did, or did not do; throws where it does not know. */
+  async #ask(shard: number, request: ProxyRequest): Promise<Answer> {
+    const answer = await this.#send(shard, request);
+    const { code } = JSON.parse(answer.body || "{}") as { code?: string };
+    if (code === "outcome_unknown") throw new Error(`shard ${shard} does not know: ${answer.cause}`);
+    return answer;
   }
 
   async #all(shards: number[], request: ProxyRequest): Promise<void> {
