@@ -35,7 +35,7 @@ export class Faulty {
   project = "default";
   persist = mkdtempSync(join(tmpdir(), "connectory-edge-"));
 
-  /** `layout` is that of the stores, `undefined` the default one; `shards` how many the project has, `projects` others. */
+  /** `layout` is that of the stores, `null` the default one; `shards` how many the project has, `projects` others. */
   static async start({ layout = SMALL, shards = 1, projects = [] } = {}) {
     const faulty = new Faulty();
     faulty.shards = shards;
