@@ -44,6 +44,16 @@ for (const { act, when } of FAULTS) {
   });
 }
 
+test("where there is no space to begin with nothing is written, and it is said so", async () => {
+  await edge.arm({ at: 1, act: "throw", when: "before", isSticky: true, message: "database or disk is full: SQLITE_FULL" });
+  for (const [method, id] of [["PUT", "px-2"], ["DELETE", USED]]) {
+    const { status, body } = await edge.request(method, `/proxies/${id}`, method === "PUT" ? { body: {} } : {});
+    assert.deepEqual([status, body.code], [507, "storage_full"]);
+  }
+  await edge.arm();
+  await ledger.settle();
+});
+
 test("the alarm ends what nobody goes on with", async () => {
   await ledger.putProxy("px-left", "left");
   await ledger.settle();

@@ -166,8 +166,12 @@ export class Shard extends DurableObject<Env> {
 
   /** Changes a proxy on every shard; asked of the first one, which does one at a time. */
   async changeProxy(place: Place, request: ProxyRequest): Promise<Answer | Moved> {
-    const moved = await this.#moved(place, true);
-    if (moved) return moved;
+    try {
+      const moved = await this.#moved(place, true);
+      if (moved) return moved;
+    } catch (error) {
+      return failure(error);
+    }
     return this.#changes(place).change(request);
   }
 
