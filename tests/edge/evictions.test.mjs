@@ -70,16 +70,24 @@ class Rounds {
     return this.#below(2) === 0 ? this.ledger.putProxy(id, `name ${this.#made}`) : this.ledger.removeProxy(id);
   }
 
-  /** Some that are sent at once; `also` runs after as many of them. */
+  /** Some that are sent at once; `also` runs when so many of them were sent, or were answered. */
   async #wave(also) {
     const size = 1 + this.#below(12);
     const after = this.#below(size + 1);
+    const isOfAnswers = this.#below(2) === 0;
+    let answered = 0;
+    let other;
+    const strike = (count, isAnswered) => {
+      if (also && count === after && isAnswered === isOfAnswers) other = also();
+    };
+    strike(0, isOfAnswers);
     const sent = [];
-    for (let n = 0; n <= size; n += 1) {
-      if (n === after && also) sent.push(also());
-      if (n < size) sent.push(this.#write());
+    while (sent.length < size) {
+      sent.push(this.#write().then(() => strike((answered += 1), true)));
+      strike(sent.length, false);
     }
     await Promise.all(sent);
+    await other;
   }
 
   async #cut() {
