@@ -129,7 +129,8 @@ function bound(target: object, name: PropertyKey): unknown {
 }
 
 async function call(request: Request, env: Env, method: string): Promise<Response> {
-  const { project = "default", shard = 0, shards = 1, plan = "enterprise", args = [] } = (await request.json()) as Partial<Place> & { args: unknown[] };
+  const sent = (await request.json()) as Partial<Place> & { args: unknown[] };
+  const { project = "default", shard = 0, shards = 1, plan = "enterprise", args = [] } = sent;
   const place = { project, shard, shards, plan };
   const stub = stubOf(env, project, shard) as unknown as Record<string, (place: Place, ...args: unknown[]) => Promise<unknown>>;
   try {
