@@ -2,7 +2,7 @@
 import { type Answer, type Glue, instantiate, type Lines, type Load, type Store } from "./glue.js";
 import module from "../built/connectory.wasm";
 import { byteStream } from "./lines.js";
-import { type Layout, Tables } from "./tables.js";
+import { isFull, type Layout, Tables } from "./tables.js";
 
 /** How the engine of a shard is opened. */
 export interface EngineOptions {
@@ -90,6 +90,13 @@ export class Engine {
     this.commits.batches += 1;
     this.commits.writes += waiting.length;
     for (const [n, resolve] of waiting.entries()) resolve(answers[n] as Answer);
+  }
+
+  /** Writes what waits, and ends: where two had the same tables, each would write over what the other wrote. */
+  end(why: string): void {
+    if (this.hasEnded) return;
+    if (this.#waiting.length > 0) this.#commit();
+    this.#end ??= why;
   }
 
   /** Runs what writes, as one transaction. */
@@ -191,11 +198,11 @@ export function said(error: unknown): string {
 /** The response where the engine failed as a whole: nothing was written. */
 export function failure(error: unknown): Answer {
   const { code } = error as { code?: unknown };
-  const isFull = code === "ENOSPC" || code === "storage_full";
-  const body = isFull
+  const isOfSpace = code === "storage_full" || isFull(error);
+  const body = isOfSpace
     ? { code: "storage_full", message: "the registry's storage is full and nothing was written; the operator must make space", details: [] }
     : { code: "internal_error", message: "the registry failed and nothing was written; its log says why", details: [] };
   const headers: string[][] = [["content-type", "application/json"]];
-  if (isFull) headers.push(["x-should-retry", "false"]);
-  return { status: isFull ? 507 : 500, headers, body: JSON.stringify(body), cause: said(error) };
+  if (isOfSpace) headers.push(["x-should-retry", "false"]);
+  return { status: isOfSpace ? 507 : 500, headers, body: JSON.stringify(body), cause: said(error) };
 }

@@ -4,6 +4,7 @@
 // uses the proxy, and from then on knows no such proxy, which is a mark that no new use can pass. Where all agreed it is gone;
 // where one refused it is put back on the others. What is under way is written down first, and ended by whoever comes next, or
 // by an alarm, if the object ends in the middle.
+import { failure } from "./engine.js";
 import type { Answer } from "./glue.js";
 import type { Place } from "./shard.js";
 
@@ -47,7 +48,16 @@ export class ProxyChanges {
     return this.#inTurn(async () => {
       await this.#end();
       const before = request.method === "DELETE" ? await this.#find(request.target) : undefined;
-      return this.#begin({ place: this.#place, request, before });
+      const intent = { place: this.#place, request, before };
+      const { kv } = this.#storage;
+      try {
+        kv.put("proxy", intent);
+      } catch (error) {
+        // What is not written down nobody goes on with.
+        if (kv.get("proxy") === undefined) return failure(error);
+        throw error;
+      }
+      return this.#goOn(intent);
     });
   }
 
@@ -62,19 +72,18 @@ export class ProxyChanges {
     return result;
   }
 
-  async #begin(intent: Intent): Promise<Answer> {
-    const { kv } = this.#storage;
-    kv.put("proxy", intent);
+  /** Does what is written down. */
+  async #goOn(intent: Intent): Promise<Answer> {
     await this.#storage.setAlarm(Date.now() + RETRY_MS);
     const answer = await this.#carryOut(intent);
-    kv.delete("proxy");
+    this.#storage.kv.delete("proxy");
     await this.#storage.deleteAlarm();
     return answer;
   }
 
   async #end(): Promise<void> {
     const intent = this.#storage.kv.get<Intent>("proxy");
-    if (intent) await this.#begin(intent);
+    if (intent) await this.#goOn(intent);
   }
 
   /** Where this throws, what it was about stays written down. */
@@ -82,13 +91,13 @@ export class ProxyChanges {
     const others = Array.from({ length: this.#place.shards - 1 }, (_, n) => n + 1);
     if (request.method !== "DELETE") {
       // The first shard says whether it can be at all.
-      const answer = await this.#send(0, request);
+      const answer = await this.#ask(0, request);
       if (answer.status < 400) await this.#all(others, request);
       return answer;
     }
-    const answers = await Promise.all(others.map((shard) => this.#send(shard, request)));
+    const answers = await Promise.all(others.map((shard) => this.#ask(shard, request)));
     let refusal = answers.find(({ status }) => status !== 204 && status !== 404);
-    const own = refusal ?? (await this.#send(0, request));
+    const own = refusal ?? (await this.#ask(0, request));
     if (own.status !== 204 && own.status !== 404) refusal = own;
     if (refusal && before) {
       const body = new TextEncoder().encode(JSON.stringify(before));
@@ -96,6 +105,14 @@ export class ProxyChanges {
       await this.#all([0, ...others], { method: "PUT", target: request.target, headers, body });
     }
     return refusal ?? (before ? { status: 204, headers: [] } : own);
+  }
+
+  /** What a shard says that it did, or did not do; throws where it does not know. */
+  async #ask(shard: number, request: ProxyRequest): Promise<Answer> {
+    const answer = await this.#send(shard, request);
+    const { code } = JSON.parse(answer.body || "{}") as { code?: string };
+    if (code === "outcome_unknown") throw new Error(`shard ${shard} does not know: ${answer.cause}`);
+    return answer;
   }
 
   async #all(shards: number[], request: ProxyRequest): Promise<void> {

@@ -75,7 +75,7 @@ export class Shard extends DurableObject<Env> {
   #engine: Engine | undefined;
   #opened: EngineOptions | undefined;
   #identity: Identity | undefined;
-  #load: { load: Load; timer: number } | undefined;
+  #load: { engine: Engine; load: Load; timer: number } | undefined;
   #proxies: ProxyChanges | undefined;
   readonly #counted = { creates: 0, conflicts: 0 };
 
@@ -105,6 +105,7 @@ export class Shard extends DurableObject<Env> {
     }
     const stamps = this.stamps();
     const options: EngineOptions = { plan, shard, shards, ...(cap === undefined ? {} : { cap }), ...(stamps ? { stamps } : {}) };
+    this.#engine?.end("it was opened anew, with other options");
     this.#engine = new Engine(this.ctx.storage, options, this.layout());
     this.#opened = options;
     return this.#engine;
@@ -131,8 +132,9 @@ export class Shard extends DurableObject<Env> {
     }
     if (isWrite && !this.#identity) {
       const { project, shard, shards } = place;
-      this.#identity = { project, shard, shards };
-      this.ctx.storage.kv.put("identity", this.#identity);
+      const identity = { project, shard, shards };
+      this.ctx.storage.kv.put("identity", identity);
+      this.#identity = identity;
     }
     return undefined;
   }
@@ -150,12 +152,12 @@ export class Shard extends DurableObject<Env> {
     headers: string[][],
     body: Uint8Array,
   ): Promise<Answer | Moved> {
-    const moved = this.#moved(place, method !== "GET");
-    // What need not wait is not made to: most requests are answered before they return.
-    const elsewhere = moved instanceof Promise ? await moved : moved;
-    if (elsewhere) return elsewhere;
-    if (this.#load) return loading();
     try {
+      const moved = this.#moved(place, method !== "GET");
+      // What need not wait is not made to: most requests are answered before they return.
+      const elsewhere = moved instanceof Promise ? await moved : moved;
+      if (elsewhere) return elsewhere;
+      if (this.#load) return loading();
       const given = this.engine(place).respond(method, target, headers, body);
       const answer = given instanceof Promise ? await given : given;
       if (method === "POST") {
@@ -175,8 +177,12 @@ export class Shard extends DurableObject<Env> {
 
   /** Changes a proxy on every shard; asked of the first one, which does one at a time. */
   async changeProxy(place: Place, request: ProxyRequest): Promise<Answer | Moved> {
-    const moved = await this.#moved(place, true);
-    if (moved) return moved;
+    try {
+      const moved = await this.#moved(place, true);
+      if (moved) return moved;
+    } catch (error) {
+      return failure(error);
+    }
     return this.#changes(place).change(request);
   }
 
@@ -217,7 +223,7 @@ export class Shard extends DurableObject<Env> {
     const engine = this.engine(place);
     try {
       const load = engine.beginLoad();
-      this.#load = { load, timer: this.#undoLater() };
+      this.#load = { engine, load, timer: this.#undoLater() };
       for await (const lines of linesOf(dump, LOAD_PIECE)) {
         for (const { first, text } of isNumbered ? numbered(lines) : [lines]) {
           engine.transact(() => load.push(first, text));
@@ -233,16 +239,16 @@ export class Shard extends DurableObject<Env> {
   }
 
   /** Makes what was loaded the store's, or undoes it. The number of connections. */
-  async endLoad(place: Place, isGood: boolean): Promise<number> {
-    const loaded = this.#load?.load;
+  async endLoad(_place: Place, isGood: boolean): Promise<number> {
+    const loaded = this.#load;
     if (!isGood || !loaded) {
       this.#undoLoad();
       if (isGood) throw new Error("nothing was loaded");
       return 0;
     }
-    clearTimeout(this.#load?.timer ?? null);
+    clearTimeout(loaded.timer);
     this.#load = undefined;
-    return this.engine(place).transact(() => loaded.finish());
+    return loaded.engine.transact(() => loaded.load.finish());
   }
 
   #undoLater(): number {
@@ -254,7 +260,8 @@ export class Shard extends DurableObject<Env> {
     if (!loading) return;
     clearTimeout(loading.timer);
     this.#load = undefined;
-    this.#engine?.transact(() => loading.load.free());
+    // Where its engine has ended, the next one undoes it.
+    if (!loading.engine.hasEnded) loading.engine.transact(() => loading.load.free());
   }
 
   /** What this object counts. */

@@ -236,8 +236,13 @@ export class Tables implements Files {
       return rows;
     } catch (error) {
       // The engine knows a full storage by its code.
-      if (/SQLITE_FULL|disk is full/i.test(String(error))) throw Object.assign(error as Error, { code: "ENOSPC" });
+      if (isFull(error)) throw Object.assign(error as Error, { code: "ENOSPC" });
       throw error;
     }
   }
+}
+
+/** Whether it says that the database has no space left. */
+export function isFull(error: unknown): boolean {
+  return /SQLITE_FULL|disk is full/i.test(String(error));
 }

@@ -49,7 +49,7 @@ export default {
     try {
       answer = preflight(request, env) ?? own(request.method, pathname) ?? (await answered(request, pathname + search, env, entry));
     } catch (error) {
-      answer = failed(error, request);
+      answer = failed(error, request, entry);
     }
     const { status, cause } = answer;
     if (cause !== undefined) console.error(JSON.stringify({ ...entry, status, cause }));
@@ -181,15 +181,15 @@ async function rateLimited(env: Env, { project, key }: Admission): Promise<Answe
 }
 
 /** The response where a shard could not be asked, or ended while it was: who wrote cannot know what became of it. */
-function failed(thrown: unknown, request: Request): Answer {
-  const { retryable, overloaded } = thrown as { retryable?: boolean; overloaded?: boolean };
+function failed(thrown: unknown, request: Request, { project }: Entry): Answer {
+  const { overloaded } = thrown as { overloaded?: boolean };
   const cause = said(thrown);
   if (overloaded || request.method === "GET") {
     const busy = error(503, "unavailable", "the registry is busy or not ready; try again");
     return { ...busy, headers: [["content-type", "application/json"], ["retry-after", "1"]], cause };
   }
-  // Thrown here, before any shard was asked.
-  if (retryable === undefined) return failure(thrown);
+  // Nobody was let in, so no shard was asked.
+  if (project === undefined) return failure(thrown);
   const unknown = error(500, "outcome_unknown", "the write may or may not have happened; look before trying again");
   const hasKey = request.headers.has("idempotency-key");
   return { ...unknown, headers: unknown.headers.filter(([name]) => !(hasKey && name === "x-should-retry")), cause };
