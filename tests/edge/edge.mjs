@@ -74,7 +74,7 @@ function workerd({ entry, persist, projects, keys, shards = {}, bindings = {}, p
     compatibilityDate: COMPATIBILITY_DATE,
     durableObjects: { SHARDS: { className: "Shard", useSQLite: true } },
     ...(persist ? { durableObjectsPersist: persist } : {}),
-    bindings: { CONNECTORY_KEYS: JSON.stringify(rules(projects, keys)), CONNECTORY_SHARDS: shards, ...bindings },
+    bindings: given({ CONNECTORY_KEYS: JSON.stringify(rules(projects, keys)), CONNECTORY_SHARDS: shards, ...bindings }),
     port,
     // Where requests come from is asked of a service otherwise.
     cf: false,
@@ -84,6 +84,11 @@ function workerd({ entry, persist, projects, keys, shards = {}, bindings = {}, p
     },
     ...rest,
   };
+}
+
+/** What is undefined is not set. */
+function given(bindings) {
+  return Object.fromEntries(Object.entries(bindings).filter(([, value]) => value !== undefined));
 }
 
 /** A running Worker. */

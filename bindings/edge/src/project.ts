@@ -219,9 +219,9 @@ function isMoved(value: unknown): value is Moved {
 
 /** The response to a body whose lines cannot be told apart. */
 function refused(error: unknown): Answer {
-  const { code, details, message } = error as { code?: string; details?: unknown; message?: string };
+  const { code, message, details } = error as { code?: string; message?: string; details?: unknown };
   if (code !== "bad_request") throw error;
-  const body = JSON.stringify({ code, message, details: details ?? [] });
+  const body = JSON.stringify({ code, message, details });
   return { status: 400, headers: [["content-type", "application/json"], ["x-should-retry", "false"]], body };
 }
 

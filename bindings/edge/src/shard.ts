@@ -287,7 +287,7 @@ function loading(): Answer {
   return {
     status: 503,
     headers: [["content-type", "application/json"], ["retry-after", "1"]],
-    body: JSON.stringify({ code: "unavailable", message, details: [] }),
+    body: JSON.stringify({ code: "unavailable", message }),
   };
 }
 
@@ -299,6 +299,6 @@ function refusal(error: unknown): Answer {
   return {
     status,
     headers: [["content-type", "application/json"], ["x-should-retry", "false"]],
-    body: JSON.stringify({ code, message: said(error), details: details ?? [] }),
+    body: JSON.stringify({ code, message: said(error), details }),
   };
 }
