@@ -36,6 +36,11 @@ export class Shard extends Deployed {
     this.ctx.abort("evicted by a test");
   }
 
+  /** Answers requests that arrive at once, each with a place of its own. */
+  together(requests: Parameters<Shard["respond"]>[]): Promise<unknown[]> {
+    return Promise.all(requests.map((request) => this.respond(...request)));
+  }
+
   /** What is wrong with the store. */
   problems(place: Place): string[] {
     return this.engine(place).check().problems;
@@ -69,9 +74,13 @@ export default {
           return Response.json((await object.become(args[0])) ?? null);
         case "ids":
           return Response.json(await object.ids(place, ...(args as [string, number])));
-        case "respond": {
-          const [method, target, headers, body] = args as [string, string, string[][], string];
-          return Response.json(await object.respond(place, method, target, headers, new TextEncoder().encode(body)));
+        case "together": {
+          const requests = args as [Place, string, string, string[][], string][];
+          const encoder = new TextEncoder();
+          return Response.json(await object.together(requests.map(([...request]) => {
+            const [at, method, target, headers, body] = request;
+            return [at, method, target, headers, encoder.encode(body)];
+          })));
         }
       }
     } catch (error) {

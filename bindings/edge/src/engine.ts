@@ -92,6 +92,13 @@ export class Engine {
     for (const [n, resolve] of waiting.entries()) resolve(answers[n] as Answer);
   }
 
+  /** Writes what waits, and ends: where two had the same tables, each would write over what the other wrote. */
+  end(why: string): void {
+    if (this.hasEnded) return;
+    if (this.#waiting.length > 0) this.#commit();
+    this.#end ??= why;
+  }
+
   /** Runs what writes, as one transaction. */
   transact<T>(run: () => T): T {
     this.#alive();

@@ -101,7 +101,7 @@ export class Project {
   }
 
   /** The ID of the last of the first `offset` connections of all shards; `undefined` where there are not so many. */
-  async #passOver(target: string, offset: number): Promise<string | undefined | Answer> {
+  async #passOver(target: string, offset: number): Promise<string | undefined | Answer | Moved> {
     const share = Math.ceil((offset / this.#shards) * SHARE) + SHARE_MORE;
     const lists: string[][] = this.#all.map(() => []);
     const isWhole = this.#all.map(() => false);
@@ -111,7 +111,7 @@ export class Project {
         wanted.map((shard) => {
           const last = lists[shard]?.at(-1);
           const from = last === undefined ? target : this.#glue.pageAfter(target, last);
-          return this.#stub(shard).ids(this.#place(shard), from, share) as Promise<string[] | Answer>;
+          return this.#stub(shard).ids(this.#place(shard), from, share) as Promise<string[] | Answer | Moved>;
         }),
       );
       for (const [n, ids] of more.entries()) {

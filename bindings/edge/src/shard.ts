@@ -99,6 +99,7 @@ export class Shard extends DurableObject<Env> {
     }
     const stamps = this.stamps();
     const options: EngineOptions = { plan, shard, shards, ...(cap === undefined ? {} : { cap }), ...(stamps ? { stamps } : {}) };
+    this.#engine?.end("it was opened anew, with other options");
     this.#engine = new Engine(this.ctx.storage, options, this.layout());
     this.#opened = options;
     return this.#engine;
@@ -158,8 +159,8 @@ export class Shard extends DurableObject<Env> {
   }
 
   /** The IDs of the first connections of a list that goes over all shards, or the response to give instead. */
-  async ids(place: Place, target: string, count: number): Promise<string[] | Answer> {
-    return this.engine(place).ids(target, count);
+  async ids(place: Place, target: string, count: number): Promise<string[] | Answer | Moved> {
+    return (await this.#moved(place, false)) ?? this.engine(place).ids(target, count);
   }
 
   /** Changes a proxy on every shard; asked of the first one, which does one at a time. */
