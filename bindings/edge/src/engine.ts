@@ -200,8 +200,8 @@ export function failure(error: unknown): Answer {
   const { code } = error as { code?: unknown };
   const isOfSpace = code === "storage_full" || isFull(error);
   const body = isOfSpace
-    ? { code: "storage_full", message: "the registry's storage is full and nothing was written; the operator must make space", details: [] }
-    : { code: "internal_error", message: "the registry failed and nothing was written; its log says why", details: [] };
+    ? { code: "storage_full", message: "the registry's storage is full and nothing was written; the operator must make space" }
+    : { code: "internal_error", message: "the registry failed and nothing was written; its log says why" };
   const headers: string[][] = [["content-type", "application/json"]];
   if (isOfSpace) headers.push(["x-should-retry", "false"]);
   return { status: isOfSpace ? 507 : 500, headers, body: JSON.stringify(body), cause: said(error) };

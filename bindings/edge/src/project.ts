@@ -103,7 +103,7 @@ export class Project {
   }
 
   /** The ID of the last of the first `offset` connections of all shards; `undefined` where there are not so many. */
-  async #passOver(target: string, offset: number): Promise<string | undefined | Answer> {
+  async #passOver(target: string, offset: number): Promise<string | undefined | Answer | Moved> {
     const share = Math.ceil((offset / this.#shards) * SHARE) + SHARE_MORE;
     const lists: string[][] = this.#all.map(() => []);
     const isWhole = this.#all.map(() => false);
@@ -113,7 +113,7 @@ export class Project {
         wanted.map((shard) => {
           const last = lists[shard]?.at(-1);
           const from = last === undefined ? target : this.#glue.pageAfter(target, last);
-          return this.#stub(shard).ids(this.#place(shard), from, share) as Promise<string[] | Answer>;
+          return this.#stub(shard).ids(this.#place(shard), from, share) as Promise<string[] | Answer | Moved>;
         }),
       );
       for (const [n, ids] of more.entries()) {
@@ -222,9 +222,9 @@ function isMoved(value: unknown): value is Moved {
 
 /** The response to a body whose lines cannot be told apart. */
 function refused(error: unknown): Answer {
-  const { code, details, message } = error as { code?: string; details?: unknown; message?: string };
+  const { code, message, details } = error as { code?: string; message?: string; details?: unknown };
   if (code !== "bad_request") throw error;
-  const body = JSON.stringify({ code, message, details: details ?? [] });
+  const body = JSON.stringify({ code, message, details });
   return { status: 400, headers: [["content-type", "application/json"], ["x-should-retry", "false"]], body };
 }
 

@@ -92,8 +92,8 @@ export class ProxyChanges {
     if (request.method !== "DELETE") {
       // The first shard says whether it can be at all.
       const answer = await this.#ask(0, request);
-      if (answer.status < 400) await this.#all(others, request);
-      return answer;
+      if (answer.status >= 400) return answer;
+      return summed([answer, ...(await this.#all(others, request))]);
     }
     const answers = await Promise.all(others.map((shard) => this.#ask(shard, request)));
     let refusal = answers.find(({ status }) => status !== 204 && status !== 404);
@@ -115,15 +115,16 @@ export class ProxyChanges {
     return answer;
   }
 
-  async #all(shards: number[], request: ProxyRequest): Promise<void> {
+  async #all(shards: number[], request: ProxyRequest): Promise<Answer[]> {
     const answers = await Promise.all(shards.map((shard) => this.#send(shard, request)));
     const failed = answers.find(({ status }) => status >= 400);
     if (failed) throw new Error(`a shard answered ${failed.status}: ${failed.cause ?? failed.body}`);
+    return answers;
   }
 
   /** The proxy that is meant, as the first shard has it. */
   async #find(target: string): Promise<{ name?: string } | undefined> {
-    const id = decodeURIComponent(target.slice(target.lastIndexOf("/") + 1));
+    const id = decoded(target.slice(target.lastIndexOf("/") + 1));
     let cursor = "";
     for (;;) {
       const page = await this.#send(0, { method: "GET", target: `/proxies?limit=100${cursor}`, headers: [], body: new Uint8Array() });
@@ -135,4 +136,20 @@ export class ProxyChanges {
       cursor = `&cursor=${encodeURIComponent(next[1] ?? "")}`;
     }
   }
+}
+
+/** What does not decode is no proxy's ID as it stands. */
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+/** The first of the shards' answers, with the connections of all. */
+function summed(answers: Answer[]): Answer {
+  const proxies = answers.map(({ body }) => JSON.parse(body ?? "{}") as { connections: number });
+  const connections = proxies.reduce((sum, proxy) => sum + proxy.connections, 0);
+  return { ...answers[0]!, body: JSON.stringify({ ...proxies[0], connections }) };
 }

@@ -171,8 +171,8 @@ export class Shard extends DurableObject<Env> {
   }
 
   /** The IDs of the first connections of a list that goes over all shards, or the response to give instead. */
-  async ids(place: Place, target: string, count: number): Promise<string[] | Answer> {
-    return this.engine(place).ids(target, count);
+  async ids(place: Place, target: string, count: number): Promise<string[] | Answer | Moved> {
+    return (await this.#moved(place, false)) ?? this.engine(place).ids(target, count);
   }
 
   /** Changes a proxy on every shard; asked of the first one, which does one at a time. */
@@ -302,7 +302,7 @@ function loading(): Answer {
   return {
     status: 503,
     headers: [["content-type", "application/json"], ["retry-after", "1"]],
-    body: JSON.stringify({ code: "unavailable", message, details: [] }),
+    body: JSON.stringify({ code: "unavailable", message }),
   };
 }
 
@@ -314,6 +314,6 @@ function refusal(error: unknown): Answer {
   return {
     status,
     headers: [["content-type", "application/json"], ["x-should-retry", "false"]],
-    body: JSON.stringify({ code, message: said(error), details: details ?? [] }),
+    body: JSON.stringify({ code, message: said(error), details }),
   };
 }

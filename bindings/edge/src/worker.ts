@@ -49,7 +49,7 @@ export default {
     try {
       answer = preflight(request, env) ?? own(request.method, pathname) ?? (await answered(request, pathname + search, env, entry));
     } catch (error) {
-      answer = failed(error, request, entry);
+      answer = failed(error, request, entry.project !== undefined);
     }
     const { status, cause } = answer;
     if (cause !== undefined) console.error(JSON.stringify({ ...entry, status, cause }));
@@ -143,13 +143,22 @@ async function read(request: Request): Promise<Uint8Array> {
   return body;
 }
 
+/** The paths beside the API, and the method that each takes. */
+const OWN: Record<string, string> = {
+  "/healthz": "GET",
+  "/openapi.json": "GET",
+  ...Object.fromEntries(Object.keys(ADMIN).map((line) => line.split(" ").reverse())),
+};
+
 /** What needs no key. */
 function own(method: string, path: string): Answer | undefined {
-  const found = path === "/healthz" ? { status: "ok" } : path === "/openapi.json" ? openapi : undefined;
-  if (!found) return undefined;
-  if (method === "GET") return json(200, found);
-  const refused = error(405, "method_not_allowed", `this path does not take ${method}; send GET`);
-  return { ...refused, headers: [...refused.headers, ["allow", "GET"]] };
+  const allowed = OWN[path];
+  if (allowed !== undefined && method !== allowed) {
+    const refused = error(405, "method_not_allowed", `this path does not take ${method}; send ${allowed}`);
+    return { ...refused, headers: [...refused.headers, ["allow", allowed]] };
+  }
+  if (path === "/healthz") return json(200, { status: "ok" });
+  return path === "/openapi.json" ? json(200, openapi) : undefined;
 }
 
 /** The origin of the page that sent this, if it may. */
@@ -180,16 +189,20 @@ async function rateLimited(env: Env, { project, key }: Admission): Promise<Answe
   return { ...refused, headers: [["content-type", "application/json"], ["retry-after", "10"]] };
 }
 
-/** The response where a shard could not be asked, or ended while it was: who wrote cannot know what became of it. */
-function failed(thrown: unknown, request: Request, { project }: Entry): Answer {
-  const { overloaded } = thrown as { overloaded?: boolean };
+/**
+ * The response where something was thrown. Before somebody was let in no shard was asked; later on a shard could not be asked,
+ * failed, or ended while it was: who wrote cannot know what became of it.
+ */
+function failed(thrown: unknown, request: Request, wasLetIn: boolean): Answer {
+  const { remote, overloaded } = thrown as { remote?: boolean; overloaded?: boolean };
+  const isRead = request.method === "GET";
+  // What a shard itself threw it would throw again.
+  if (!wasLetIn || (isRead && remote)) return failure(thrown);
   const cause = said(thrown);
-  if (overloaded || request.method === "GET") {
+  if (overloaded || isRead) {
     const busy = error(503, "unavailable", "the registry is busy or not ready; try again");
     return { ...busy, headers: [["content-type", "application/json"], ["retry-after", "1"]], cause };
   }
-  // Nobody was let in, so no shard was asked.
-  if (project === undefined) return failure(thrown);
   const unknown = error(500, "outcome_unknown", "the write may or may not have happened; look before trying again");
   const hasKey = request.headers.has("idempotency-key");
   return { ...unknown, headers: unknown.headers.filter(([name]) => !(hasKey && name === "x-should-retry")), cause };
@@ -200,6 +213,6 @@ function json(status: number, body: unknown): Answer {
 }
 
 function error(status: number, code: string, message: string): Answer {
-  const answer = json(status, { code, message, details: [] });
+  const answer = json(status, { code, message });
   return { ...answer, headers: [...answer.headers, ["x-should-retry", "false"]] };
 }
