@@ -42,7 +42,7 @@ class Bench {
     this.edge = await start({
       entry: new URL("worker.ts", import.meta.url),
       persist: this.directory,
-      bindings: { LAYOUT: this.layout },
+      bindings: { LAYOUT: this.layout, CONNECTORY_LOG: "failures" },
       durableObjects: {
         SHARDS: { className: "Shard", useSQLite: true },
         PEERS: { className: "Peer", useSQLite: true },

@@ -1,6 +1,7 @@
 // Who may not does not: no key, no data. What a caller is told never has a key or an inner error in it, and neither has the log.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -48,6 +49,17 @@ async function ask(line, options = {}) {
   const answer = await edge.request(method, path, { ...(needsBody ? { body: "{}" } : {}), ...options });
   said.push(answer.text, ...[...answer.headers].flat());
   return answer;
+}
+
+/** The status of the response to this body on a connection of its own, or why there is none. */
+function statusOf(line, project, body) {
+  const [method, path] = line.split(" ");
+  const headers = { ...edge.headers({ project }), "content-type": "application/json", "content-length": body.length };
+  return new Promise((resolve) => {
+    const sending = request(new URL(path, edge.url), { method, headers, agent: false }, ({ statusCode }) => resolve(statusCode));
+    sending.on("error", ({ code }) => resolve(code));
+    sending.end(body);
+  });
 }
 
 function refused(answer, status, code) {
@@ -117,7 +129,8 @@ for (const project of ["default", "four"]) {
     for (const line of ["POST /auth/connections", `PATCH /auth/connections/${id}`, "PUT /proxies/px-1"]) {
       assert.notEqual((await ask(line, { project, body: most })).status, 413);
       refused(await ask(line, { project, body: `${most} ` }), 413, "payload_too_large");
-      refused(await ask(line, { project, body: most.repeat(20) }), 413, "payload_too_large");
+      // It is not read to its end, so who goes on sending may be cut off.
+      assert.ok([413, "ECONNRESET", "EPIPE"].includes(await statusOf(line, project, most.repeat(20))));
       for (const type of ["text/plain", "application/jsonl", "application/json5", "*/*"]) {
         refused(await ask(line, { project, headers: { "content-type": type } }), 415, "unsupported_media_type");
       }

@@ -45,11 +45,6 @@ export class Shard extends Deployed {
   problems(place: Place): string[] {
     return this.engine(place).check().problems;
   }
-
-  /** What an object writes down of itself, changed behind its back. */
-  become(identity: unknown): void {
-    this.ctx.storage.kv.put("identity", identity);
-  }
 }
 
 /** All objects of a class are in one isolate here, so a later stamp is later on all of them. */
@@ -70,10 +65,6 @@ export default {
           return Response.json(await object.evict());
         case "problems":
           return Response.json(await object.problems(place));
-        case "become":
-          return Response.json((await object.become(args[0])) ?? null);
-        case "ids":
-          return Response.json(await object.ids(place, ...(args as [string, number])));
         case "together": {
           const requests = args as [Place, string, string, string[][], string][];
           const encoder = new TextEncoder();

@@ -166,6 +166,16 @@ export class Project {
     return answer;
   }
 
+  /** The shard of a line. What is refused wherever it goes is the first one's, which says why and in which line. */
+  #ofLine(line: string): number | undefined {
+    try {
+      return this.#glue.shardOfLine(line, this.#shards);
+    } catch (error) {
+      if ((error as { code?: string }).code === "bad_request") return 0;
+      throw error;
+    }
+  }
+
   /** Sends each line to the shard to which it belongs. */
   #split(body: ReadableStream<Uint8Array>): Promise<Answer | undefined>[] {
     const pipes = this.#all.map(() => new IdentityTransformStream());
@@ -175,22 +185,30 @@ export class Project {
       const pieces = this.#all.map(() => "");
       for (const [n, line] of text.split("\n").entries()) {
         // The first line says what it is that follows, and every shard looks for itself.
-        const shard = first + n === 1 ? undefined : this.#glue.shardOfLine(line, this.#shards);
+        const shard = first + n === 1 ? undefined : this.#ofLine(line);
         for (const to of shard === undefined ? this.#all : [shard]) pieces[to] += `${first + n}\t${line}\n`;
       }
       await Promise.all(pieces.map((piece, to) => (piece === "" ? undefined : writers[to]?.write(encoder.encode(piece)))));
     };
+    const loads = pipes.map(({ readable }, shard) => this.#load(shard, readable, true));
+    // A shard that refuses reads no further, so nothing more may wait for it.
+    const refusal = Promise.race(loads.map((load) => load.then((answer) => answer ?? new Promise<never>(() => {}))));
+    refusal.catch(() => {});
     const sent = (async () => {
       try {
-        for await (const lines of linesOf(body)) await send(lines);
-        await Promise.all(writers.map((writer) => writer.close()));
-      } catch (error) {
-        await Promise.allSettled(writers.map((writer) => writer.abort(error)));
-        return refused(error);
+        for await (const lines of linesOf(body)) {
+          const sending = send(lines);
+          sending.catch(() => {});
+          const answer = await Promise.race([sending, refusal]);
+          if (answer) return answer;
+        }
+      } finally {
+        // The others are at their end, and told what becomes of what they have.
+        for (const writer of writers) writer.close().catch(() => {});
       }
       return undefined;
     })();
-    return [sent, ...pipes.map(({ readable }, shard) => this.#load(shard, readable, true))];
+    return [sent, ...loads];
   }
 
   /** What the objects of all shards count. */
@@ -218,14 +236,6 @@ export class Project {
 
 function isMoved(value: unknown): value is Moved {
   return typeof value === "object" && value !== null && "shards" in value && !("status" in value);
-}
-
-/** The response to a body whose lines cannot be told apart. */
-function refused(error: unknown): Answer {
-  const { code, message, details } = error as { code?: string; message?: string; details?: unknown };
-  if (code !== "bad_request") throw error;
-  const body = JSON.stringify({ code, message, details });
-  return { status: 400, headers: [["content-type", "application/json"], ["x-should-retry", "false"]], body };
 }
 
 /** A line of a dump with its place in the order. */
