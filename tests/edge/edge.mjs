@@ -74,7 +74,7 @@ function workerd({ entry, persist, projects, keys, shards = {}, bindings = {}, p
     compatibilityDate: COMPATIBILITY_DATE,
     durableObjects: { SHARDS: { className: "Shard", useSQLite: true } },
     ...(persist ? { durableObjectsPersist: persist } : {}),
-    bindings: given({ CONNECTORY_KEYS: JSON.stringify(rules(projects, keys)), CONNECTORY_SHARDS: shards, ...bindings }),
+    bindings: given({ CONNECTORY_KEYS: JSON.stringify(rules(projects, keys)), CONNECTORY_SHARDS: shards, CONNECTORY_LOG: "requests", ...bindings }),
     port,
     // Where requests come from is asked of a service otherwise.
     cf: false,

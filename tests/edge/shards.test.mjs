@@ -143,7 +143,9 @@ for (const shards of COUNTS) {
     const at = { ...place, shard: shards - 1 };
     const request = (asked) => [asked, "GET", "/proxies", [], ""];
     for (const other of [{ ...at, project: "over-2" }, { ...at, shard: 3 * shards }]) {
-      assert.match((await edge.object("together", at, request(other))).thrown, /this is shard/);
+      const [answer] = await edge.object("together", at, request(other));
+      assert.equal(answer.status, 500);
+      assert.match(answer.cause, /this is shard/);
     }
     const [moved] = await edge.object("together", at, request({ ...at, shards: 2 * shards }));
     assert.deepEqual(moved, { shards });

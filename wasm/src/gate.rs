@@ -174,7 +174,7 @@ impl Store {
     /// What ends the instance.
     pub fn ids(&self, target: &str, count: usize) -> Result<JsValue, Thrown> {
         let Ok(uri) = target.parse::<Uri>() else { return Ok(Array::new().into()) };
-        self.call(|store| match api::ids(store, &uri, count) {
+        self.engine().call(|store| match api::ids(store, &uri, count) {
             Ok(ids) => {
                 Ok(ids.iter().map(|id| JsValue::from(id.to_string())).collect::<Array>().into())
             }

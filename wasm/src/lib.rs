@@ -16,6 +16,8 @@ mod border;
 #[cfg(feature = "edge")]
 mod gate;
 mod host;
+#[cfg(feature = "edge")]
+mod load;
 mod options;
 mod requests;
 mod shelf;
@@ -28,5 +30,7 @@ mod turn;
 #[cfg(feature = "edge")]
 pub use gate::{Gate, destination, merge, page_after, shard_of_line};
 pub use host::{Files, OpenFile, Rows};
-pub use store::{Dump, Load, Store};
+#[cfg(feature = "edge")]
+pub use load::Load;
+pub use store::{Dump, Store};
 pub use thrown::Thrown;

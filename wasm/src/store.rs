@@ -1,4 +1,4 @@
-//! [`Store`], [`Dump`] and [`Load`] as JavaScript sees them.
+//! [`Store`] and [`Dump`] as JavaScript sees them.
 
 use crate::alike;
 use crate::border::{answer, query, request, text, whole};
@@ -45,19 +45,15 @@ struct Open {
     staged: RefCell<Vec<Staged>>,
 }
 
+#[cfg(feature = "edge")]
 impl Store {
-    /// Asks the engine.
-    #[cfg(feature = "edge")]
-    pub(crate) fn call<T>(
-        &self,
-        call: impl FnOnce(&connectory::Store) -> Result<T, Thrown>,
-    ) -> Result<T, Thrown> {
-        self.engine.call(call)
+    pub(crate) fn engine(&self) -> &Rc<Engine> {
+        &self.engine
     }
 }
 
 impl Engine {
-    fn call<T>(
+    pub(crate) fn call<T>(
         &self,
         call: impl FnOnce(&connectory::Store) -> Result<T, Thrown>,
     ) -> Result<T, Thrown> {
@@ -80,9 +76,16 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Whether what holds its locks can be let go of.
+    pub(crate) fn is_free(&self) -> bool {
+        self.turn.is_free()
+    }
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
-        if !self.turn.is_free() {
+        if !self.is_free() {
             std::mem::forget(self.open.take());
         }
     }
@@ -419,20 +422,6 @@ impl Store {
         })
     }
 
-    /// Begins to fill an empty store from a dump that comes a piece at a time. Until the load is finished or freed, readers
-    /// find the store empty, and every write, `load`, `beginLoad`, `check` and `close` fails as `busy`.
-    ///
-    /// # Errors
-    ///
-    /// A refusal where the store is not empty, or a failure.
-    #[wasm_bindgen(js_name = beginLoad)]
-    pub fn begin_load(&self) -> Result<Load, Thrown> {
-        self.engine.call(|store| {
-            let load = RefCell::new(Some(store.begin_load()?));
-            Ok(Load { engine: Rc::clone(&self.engine), load })
-        })
-    }
-
     /// Reads everything and checks that it agrees: `{connections, profiles, proxies, pages_checked, problems}`.
     ///
     /// # Errors
@@ -537,65 +526,10 @@ impl Dump {
 
 impl Drop for Dump {
     fn drop(&mut self) {
-        if !self.engine.turn.is_free() {
+        if !self.engine.is_free() {
             std::mem::forget(self.lines.take());
         }
     }
-}
-
-/// A dump on its way into an empty store. `free` it before it is finished, and the store is empty again.
-#[wasm_bindgen]
-#[derive(Debug)]
-pub struct Load {
-    engine: Rc<Engine>,
-    /// `None` once it was finished.
-    load: RefCell<Option<connectory::Load>>,
-}
-
-#[wasm_bindgen]
-impl Load {
-    /// Takes any number of whole lines with `\n` between them, of which the first has this number in the whole dump, and
-    /// commits them. The line with number 1 is the dump's header.
-    ///
-    /// # Errors
-    ///
-    /// A refusal, or a failure. The store is empty again then, and every later call throws the same.
-    pub fn push(&self, first: &JsValue, lines: &JsValue) -> Result<(), Thrown> {
-        let (first, lines) = (whole(first, "first")?, text(lines, "lines")?);
-        let first = usize::try_from(first).unwrap_or(usize::MAX);
-        self.engine.call(|_| {
-            let mut load = self.load.borrow_mut();
-            let load = load.as_mut().ok_or_else(finished)?;
-            for (line, number) in lines.lines().zip(first..) {
-                load.push(number, line)?;
-            }
-            Ok(load.commit()?)
-        })
-    }
-
-    /// Has the store hold the whole dump; returns the number of connections.
-    ///
-    /// # Errors
-    ///
-    /// A refusal where not even a header was pushed, or a failure.
-    pub fn finish(&self) -> Result<JsValue, Thrown> {
-        self.engine.call(|_| {
-            let load = self.load.take().ok_or_else(finished)?;
-            answer(&load.finish()?)
-        })
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        if !self.engine.turn.is_free() {
-            std::mem::forget(self.load.take());
-        }
-    }
-}
-
-fn finished() -> StoreError {
-    StoreError::Internal("the load is finished already".into())
 }
 
 fn found(connection: Option<&Connection>) -> Result<JsValue, Thrown> {

@@ -21,6 +21,7 @@ export interface Lines {
 export interface Load {
   /** Whole lines, the first of which has this number in the dump. */
   push(first: number, text: string): void;
+  commit(): void;
   /** Makes it the store's; the number of connections. Freed before, it is undone. */
   finish(): number;
   free(): void;

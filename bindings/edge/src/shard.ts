@@ -225,9 +225,10 @@ export class Shard extends DurableObject<Env> {
       const load = engine.beginLoad();
       this.#load = { engine, load, timer: this.#undoLater() };
       for await (const lines of linesOf(dump, LOAD_PIECE)) {
-        for (const { first, text } of isNumbered ? numbered(lines) : [lines]) {
-          engine.transact(() => load.push(first, text));
-        }
+        engine.transact(() => {
+          for (const { first, text } of isNumbered ? numbered(lines) : [lines]) load.push(first, text);
+          load.commit();
+        });
         clearTimeout(this.#load.timer);
         this.#load.timer = this.#undoLater();
       }

@@ -7,13 +7,6 @@ export interface Lines {
   free(): void;
 }
 
-/** A dump on its way into an empty store. */
-export interface WasmLoad {
-  push(first: number, lines: string): void;
-  finish(): number;
-  free(): void;
-}
-
 /** A store of an instance of the module; wasm/src/store.rs says what each method does. */
 export interface WasmStore {
   create(connection: unknown, options?: unknown): unknown;
@@ -39,7 +32,6 @@ export interface WasmStore {
   respond(method: string, target: string, headers: string[][], body: Uint8Array): unknown;
   dump(): Lines;
   load(lines: Iterable<string>): number;
-  beginLoad(): WasmLoad;
   toBytes(): Uint8Array;
   close(): void;
   free(): void;
