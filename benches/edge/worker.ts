@@ -57,7 +57,7 @@ export class Shard extends Deployed {
     } as unknown as UnderlyingSource<Uint8Array>);
     const refused = await this.load(PLACE, dump, false);
     if (refused) throw new Error(JSON.stringify(refused));
-    await this.endLoad(PLACE, true);
+    await this.endLoad(true);
   }
 
   async written() {

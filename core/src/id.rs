@@ -27,6 +27,20 @@ pub struct ConnectionId(u128);
 
 const ALPHABET: [u8; 32] = *b"0123456789abcdefghjkmnpqrstvwxyz";
 const PREFIX: &str = "ma_";
+/// What each byte stands for as a digit.
+const VALUES: [Option<u8>; 256] = values();
+
+#[expect(clippy::indexing_slicing, reason = "it is done once, while this is compiled")]
+const fn values() -> [Option<u8>; 256] {
+    let mut values = [None; 256];
+    let mut value = 0;
+    while value < 32 {
+        values[ALPHABET[value as usize] as usize] = Some(value);
+        value += 1;
+    }
+    values
+}
+
 /// Characters after the prefix: 130 bits, of which the top two are zero.
 const DIGITS: usize = 26;
 /// Milliseconds are kept in this many bits.
@@ -59,13 +73,20 @@ impl ConnectionId {
 
 impl fmt::Display for ConnectionId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(PREFIX)?;
-        for digit in (0..DIGITS).rev() {
-            let index = (self.0 >> (5 * digit)) & 31;
-            let byte = ALPHABET.get(index as usize).copied().unwrap_or(b'0');
-            fmt::Write::write_char(out, char::from(byte))?;
+        let mut text = [b'0'; PREFIX.len() + DIGITS];
+        let (prefix, digits) = text.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX.as_bytes());
+        // Twelve digits at a time: 128 bits are slow to shift where words are shorter.
+        let mut rest = self.0;
+        for digits in digits.rchunks_mut(12) {
+            let mut bits = low_u64(rest);
+            for digit in digits.iter_mut().rev() {
+                *digit = ALPHABET.get((bits & 31) as usize).copied().unwrap_or(b'0');
+                bits >>= 5;
+            }
+            rest >>= 60;
         }
-        Ok(())
+        out.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -97,8 +118,8 @@ impl FromStr for ConnectionId {
         }
         let mut bits = 0;
         for byte in digits {
-            let value = ALPHABET.iter().position(|digit| digit == byte).ok_or(NotAnId)?;
-            bits = bits << 5 | value as u128;
+            let value = VALUES.get(usize::from(*byte)).copied().flatten().ok_or(NotAnId)?;
+            bits = bits << 5 | u128::from(value);
         }
         Ok(Self(bits))
     }

@@ -153,7 +153,7 @@ export class Project {
     const loads = this.#shards === 1 ? [this.#load(0, body, false)] : this.#split(body);
     const answers = await Promise.allSettled(loads);
     const bad = answers.find((answer) => answer.status === "rejected" || answer.value);
-    const counts = await Promise.all(this.#all.map((shard) => this.#stub(shard).endLoad(this.#place(shard), !bad)));
+    const counts = await Promise.all(this.#all.map((shard) => this.#stub(shard).endLoad(!bad)));
     if (bad?.status === "rejected") throw bad.reason;
     if (bad?.value) return bad.value as Answer;
     const connections = counts.reduce((sum, count) => sum + count, 0);

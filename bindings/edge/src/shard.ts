@@ -240,7 +240,7 @@ export class Shard extends DurableObject<Env> {
   }
 
   /** Makes what was loaded the store's, or undoes it. The number of connections. */
-  async endLoad(_place: Place, isGood: boolean): Promise<number> {
+  async endLoad(isGood: boolean): Promise<number> {
     const loaded = this.#load;
     if (!isGood || !loaded) {
       this.#undoLoad();

@@ -65,6 +65,9 @@ pub(crate) fn page(text: Option<&str>) -> Result<PageQuery, Reply> {
 
 /// Refuses every query parameter, where an operation has none.
 pub(crate) fn none(text: Option<&str>) -> Result<(), Reply> {
+    if text.is_none_or(str::is_empty) {
+        return Ok(());
+    }
     let json = query(text, &[]);
     Ok(Fields::of_request(&json)?.finish(Some(()))?)
 }

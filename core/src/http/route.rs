@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 
 /// An operation, with what its path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the table in `FIND` says what each is")]
+#[expect(missing_docs, reason = "`Place::operations` says what each is")]
 pub enum Route {
     Create,
     List,
@@ -36,6 +36,9 @@ enum Place {
     Dump,
     Load,
 }
+
+/// A method, the operation on what the path names, and the scope that it takes.
+type Operation = (Method, fn(String) -> Route, Scope);
 
 /// What of a connection belongs to running logins, which this registry does not do.
 const LOGIN: [&str; 5] = ["login", "submit", "events", "timeline", "exchange"];
@@ -67,35 +70,42 @@ impl Place {
         Ok((place, name))
     }
 
-    /// What may be done here: method, operation, and the scope that it takes.
-    fn operations(self, name: String) -> Vec<(Method, Route, Scope)> {
+    /// What may be done here.
+    fn operations(self) -> &'static [Operation] {
         use Scope::{Admin, Read, Write};
+        static CONNECTIONS: [Operation; 2] =
+            [(Method::GET, |_| Route::List, Read), (Method::POST, |_| Route::Create, Write)];
+        static CONNECTION: [Operation; 3] = [
+            (Method::GET, Route::Get, Read),
+            (Method::PATCH, Route::Update, Write),
+            (Method::DELETE, Route::Delete, Write),
+        ];
+        static PROFILES: [Operation; 1] = [(Method::GET, |_| Route::Profiles, Read)];
+        static PROFILE: [Operation; 1] = [(Method::DELETE, Route::DeleteProfile, Write)];
+        static PROXIES: [Operation; 1] = [(Method::GET, |_| Route::Proxies, Read)];
+        static PROXY: [Operation; 2] = [
+            (Method::PUT, Route::RegisterProxy, Write),
+            (Method::DELETE, Route::RemoveProxy, Write),
+        ];
+        static DUMP: [Operation; 1] = [(Method::GET, |_| Route::Dump, Admin)];
+        static LOAD: [Operation; 1] = [(Method::POST, |_| Route::Load, Admin)];
         match self {
-            Self::Connections => {
-                vec![(Method::GET, Route::List, Read), (Method::POST, Route::Create, Write)]
-            }
-            Self::Connection => vec![
-                (Method::GET, Route::Get(name.clone()), Read),
-                (Method::PATCH, Route::Update(name.clone()), Write),
-                (Method::DELETE, Route::Delete(name), Write),
-            ],
-            Self::Profiles => vec![(Method::GET, Route::Profiles, Read)],
-            Self::Profile => vec![(Method::DELETE, Route::DeleteProfile(name), Write)],
-            Self::Proxies => vec![(Method::GET, Route::Proxies, Read)],
-            Self::Proxy => vec![
-                (Method::PUT, Route::RegisterProxy(name.clone()), Write),
-                (Method::DELETE, Route::RemoveProxy(name), Write),
-            ],
-            Self::Dump => vec![(Method::GET, Route::Dump, Admin)],
-            Self::Load => vec![(Method::POST, Route::Load, Admin)],
+            Self::Connections => &CONNECTIONS,
+            Self::Connection => &CONNECTION,
+            Self::Profiles => &PROFILES,
+            Self::Profile => &PROFILE,
+            Self::Proxies => &PROXIES,
+            Self::Proxy => &PROXY,
+            Self::Dump => &DUMP,
+            Self::Load => &LOAD,
         }
     }
 }
 
 /// The methods of a path, in one line for `Allow`; `None` where there is nothing.
 pub fn allowed_methods(path: &str) -> Option<String> {
-    let (place, name) = Place::find(path).ok()?;
-    let methods = place.operations(name).into_iter().map(|(method, ..)| method.to_string());
+    let (place, _) = Place::find(path).ok()?;
+    let methods = place.operations().iter().map(|(method, ..)| method.as_str());
     Some(methods.collect::<Vec<_>>().join(", "))
 }
 
@@ -103,9 +113,8 @@ impl Route {
     /// The operation of a method on a path, and the scope that it takes.
     pub(crate) fn find(method: &Method, path: &str) -> Result<(Self, Scope), Reply> {
         let (place, name) = Place::find(path)?;
-        let found = place.operations(name).into_iter().find(|(of, ..)| of == method);
-        if let Some((_, route, scope)) = found {
-            return Ok((route, scope));
+        if let Some((_, route, scope)) = place.operations().iter().find(|(of, ..)| of == method) {
+            return Ok((route(name), *scope));
         }
         let allowed = allowed_methods(path).unwrap_or_default();
         let message = format!("this path does not take {method}; send {allowed}");
