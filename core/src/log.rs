@@ -1,6 +1,6 @@
 //! [`Log`], in which a batch is durable before it is in the tables.
 //!
-//! Hosts with files keep it in [segments](segments) of one, hosts with a database in [rows](rows). Either way a batch has
+//! Hosts with files keep it in [`segments`] of one, hosts with a database in [`rows`]. Either way a batch has
 //! a revision, one more than that of the batch before it, and what the tables cover already is not needed any more.
 
 mod rows;
