@@ -245,6 +245,24 @@ test("without rules, or with rules that cannot be read, nobody is let in", async
   }
 });
 
+test("a number of shards that cannot be is an operator's error, and no client's", async () => {
+  for (const shards of [0, 3, 512, "4", null]) {
+    const wrong = await start({ shards: { default: shards } });
+    try {
+      for (const path of ["/auth/connections", "/metrics"]) refused(await wrong.request("GET", path), 500, "internal_error");
+      refused(await wrong.create("ada", "a.example"), 500, "internal_error");
+      assert.match(wrong.log, /default cannot have .* shards; set a power of two/);
+    } finally {
+      await wrong.stop();
+    }
+  }
+});
+
+test("headers that mean nothing here do no harm, whatever is in them", async () => {
+  const headers = { "cf-ipcity": "S\u00e3o Paulo", "x-kernel-projects": "nowhere", cookie: "a=\u00e9" };
+  assert.equal((await edge.create("ada", "headers.example", { headers })).status, 201);
+});
+
 test("one key's requests are limited, and another's are not", async () => {
   const limit = 5;
   const limited = await start({ keys, ratelimits: { RATE_LIMIT: { simple: { limit, period: 60 } } } });

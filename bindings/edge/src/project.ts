@@ -31,9 +31,10 @@ export class Project {
     this.#env = env;
     this.#glue = glue;
     this.#admission = admission;
+    const { project, cap } = admission;
     // What caps a project counts in one place.
-    const configured = admission.cap === undefined ? (env.CONNECTORY_SHARDS?.[admission.project] ?? 1) : 1;
-    this.#shards = seen.get(admission.project) ?? configured;
+    const configured = cap === undefined ? configuredShards(env, project) : 1;
+    this.#shards = seen.get(project) ?? configured;
   }
 
   #place(shard: number): Place {
@@ -232,6 +233,12 @@ export class Project {
   restore(bookmarks: string[]): Promise<string[]> {
     return Promise.all(bookmarks.map((bookmark, shard) => this.#stub(shard).restore(bookmark)));
   }
+}
+
+function configuredShards({ CONNECTORY_SHARDS: all = {} }: Env, project: string): number {
+  const shards = Object.hasOwn(all, project) ? all[project] : 1;
+  if (typeof shards === "number" && shards <= 256 && Number.isInteger(Math.log2(shards))) return shards;
+  throw new Error(`CONNECTORY_SHARDS: ${project} cannot have ${shards} shards; set a power of two, 1 to 256`);
 }
 
 function isMoved(value: unknown): value is Moved {

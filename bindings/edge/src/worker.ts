@@ -69,20 +69,20 @@ export default {
 
 async function answered(request: Request, target: string, env: Env, entry: Entry): Promise<Streamed> {
   const { glue, gate } = opened(env);
-  const headers = [...request.headers];
   const { pathname } = new URL(request.url);
   const admin = ADMIN[`${request.method} ${pathname}`];
+  const headers = named(request, ASKED_AT_THE_GATE);
   const admission = admin ? gate.permit("admin", headers) : gate.admit(request.method, target, headers);
   if ("status" in admission) return admission;
+  const project = new Project(env, glue, admission);
   entry.project = admission.project;
   if (admission.key !== undefined) entry.key = admission.key;
   const limited = await rateLimited(env, admission);
   if (limited) return limited;
-  const project = new Project(env, glue, admission);
   if (admin) return admin(project, request);
   if (request.method === "POST" && pathname === "/load") return load(project, request);
   const body = await read(request);
-  return project.respond({ method: request.method, target, headers: told(headers), body });
+  return project.respond({ method: request.method, target, headers: named(request, ASKED_OF_A_SHARD), body });
 }
 
 /** What an operator asks of a project, beside the API. */
@@ -109,10 +109,15 @@ const ADMIN: Record<string, (project: Project, request: Request) => Promise<Answ
   },
 };
 
-/** Headers that a shard needs: no key goes further than the gate. */
-function told(headers: string[][]): string[][] {
-  const needed = ["content-type", "content-encoding", "idempotency-key", "prefer"];
-  return headers.filter(([name]) => needed.includes(name ?? ""));
+/** The headers that say something. The platform and clients send many others, and no key goes further than the gate. */
+const ASKED_AT_THE_GATE = ["authorization", "x-kernel-project-id", "x-kernel-project"];
+const ASKED_OF_A_SHARD = ["content-type", "content-encoding", "idempotency-key", "prefer"];
+
+function named({ headers }: Request, names: string[]): string[][] {
+  return names.flatMap((name) => {
+    const value = headers.get(name);
+    return value === null ? [] : [[name, value]];
+  });
 }
 
 async function load(project: Project, request: Request): Promise<Answer> {
@@ -196,6 +201,8 @@ async function rateLimited(env: Env, { project, key }: Admission): Promise<Answe
 function failed(thrown: unknown, request: Request, wasLetIn: boolean): Answer {
   const { remote, overloaded } = thrown as { remote?: boolean; overloaded?: boolean };
   const isRead = request.method === "GET";
+  // Where the gate has ended another one is opened.
+  if (!wasLetIn) gate = undefined;
   // What a shard itself threw it would throw again.
   if (!wasLetIn || (isRead && remote)) return failure(thrown);
   const cause = said(thrown);
