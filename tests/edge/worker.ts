@@ -6,6 +6,8 @@ import worker from "../../bindings/edge/src/worker.js";
 interface Env extends DeployedEnv {
   /** `same`: each object has the stamps of the other runners. `rising`: later on any object is later. */
   STAMPS?: "same" | "rising";
+  /** Objects have a past. */
+  HISTORY?: boolean;
 }
 
 const MASK = (1n << 64n) - 1n;
@@ -39,6 +41,18 @@ export class Shard extends Deployed {
   /** Answers requests that arrive at once, each with a place of its own. */
   together(requests: Parameters<Shard["respond"]>[]): Promise<unknown[]> {
     return Promise.all(requests.map((request) => this.respond(...request)));
+  }
+
+  /** A history for those who ask for one: there is none on a machine of one's own. */
+  override async bookmark(at: number | undefined): Promise<string> {
+    return (this.env as Env).HISTORY ? `${this.ctx.id}@${at ?? "now"}` : super.bookmark(at);
+  }
+
+  override async restore(bookmark: string): Promise<string> {
+    if (!(this.env as Env).HISTORY) return super.restore(bookmark);
+    const [id] = bookmark.split("@");
+    if (id !== String(this.ctx.id)) throw new Error("this is another object's bookmark");
+    return `${id}@undone`;
   }
 
   /** What is wrong with the store. */

@@ -96,7 +96,7 @@ const ADMIN: Record<string, (project: Project, request: Request) => Promise<Answ
     const at = new URL(request.url).searchParams.get("at");
     const ms = at === null ? undefined : Date.parse(at);
     if (Number.isNaN(ms)) return error(400, "bad_request", "at: is not a time; send one as in 2026-01-31T12:00:00Z");
-    return json(200, { bookmarks: await project.bookmarks(ms) });
+    return ofHistory(async () => ({ bookmarks: await project.bookmarks(ms) }));
   },
   "POST /restore": async (project, request) => {
     const { bookmarks } = (await request.json().catch(() => ({}))) as { bookmarks?: unknown };
@@ -105,9 +105,19 @@ const ADMIN: Record<string, (project: Project, request: Request) => Promise<Answ
     if (!isGood || now.length !== bookmarks.length) {
       return error(400, "bad_request", "bookmarks: are not those of the project's shards; send what GET /bookmarks?at= returned");
     }
-    return json(200, { undo: await project.restore(bookmarks as string[]) });
+    return ofHistory(async () => ({ undo: await project.restore(bookmarks as string[]) }));
   },
 };
+
+/** What the platform says of the past, where it keeps any. */
+async function ofHistory(ask: () => Promise<object>): Promise<Answer> {
+  try {
+    return json(200, await ask());
+  } catch (thrown) {
+    if (!/does not implement point-in-time/.test(said(thrown))) throw thrown;
+    return error(404, "not_supported", "this platform keeps no history of objects; load a dump instead");
+  }
+}
 
 /** The headers that say something. The platform and clients send many others, and no key goes further than the gate. */
 const ASKED_AT_THE_GATE = ["authorization", "x-kernel-project-id", "x-kernel-project"];
