@@ -171,8 +171,6 @@ async function cold(bench, next) {
     await bench.ask(`/ours/loop?from=${at}&count=${step}`);
     at += step;
   }
-  const { rowsWritten } = await bench.written("ours");
-  void rowsWritten;
   for (let left = interval - step; left > 0; left -= step) {
     await bench.ask(`/ours/loop?from=${at}&count=${Math.min(step, left)}`);
     at += step;

@@ -3,9 +3,8 @@
 // It checks less than the engine does (no international names, no idempotency, no proxies), which is to its advantage.
 import { DurableObject } from "cloudflare:workers";
 import type { Answer } from "../../bindings/edge/src/glue.js";
+import { check, conflict, connectionOf } from "../javascript/rules.mjs";
 
-const NAME = /^[A-Za-z0-9._-]{1,255}$/;
-const DOMAIN = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/;
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 const JSON_TYPE = ["content-type", "application/json"];
 
@@ -36,19 +35,17 @@ export class Peer extends DurableObject {
 
   async respond(method: string, _target: string, _headers: string[][], body: Uint8Array): Promise<Answer> {
     if (method !== "POST") return { status: 405, headers: [] };
-    const request = JSON.parse(new TextDecoder().decode(body)) as { profile_name?: unknown; domain?: unknown };
+    const request = JSON.parse(new TextDecoder().decode(body)) as { profile_name: string; domain: string };
+    check(request);
     const { profile_name, domain } = request;
-    if (typeof profile_name !== "string" || !NAME.test(profile_name) || typeof domain !== "string" || !DOMAIN.test(domain)) {
-      return { status: 400, headers: [JSON_TYPE], body: JSON.stringify({ code: "bad_request" }) };
-    }
     const { sql } = this.ctx.storage;
     const [taken] = sql.exec<{ id: string }>("SELECT id FROM connections WHERE profile = ? AND domain = ?", profile_name, domain);
     if (taken) {
-      const conflict = { code: "already_exists", message: "this profile already has an auth connection for this domain", existing_id: taken.id };
-      return { status: 409, headers: [JSON_TYPE, ["x-should-retry", "false"]], body: JSON.stringify(conflict) };
+      const body = JSON.stringify({ ...conflict(taken.id), outcome: undefined });
+      return { status: 409, headers: [JSON_TYPE, ["x-should-retry", "false"]], body };
     }
     const id = this.#id();
-    const data = JSON.stringify(fresh(id, profile_name, domain));
+    const data = JSON.stringify(connectionOf(id, request));
     const profile = sql.exec("INSERT OR IGNORE INTO profiles (name) VALUES (?)", profile_name);
     const row = sql.exec("INSERT INTO connections (id, profile, domain, data) VALUES (?, ?, ?, ?)", id, profile_name, domain, data);
     this.#rows += profile.rowsWritten + row.rowsWritten;
@@ -74,36 +71,4 @@ export class Peer extends DurableObject {
   async written(): Promise<{ rowsWritten: number; bytesWritten: number; databaseBytes: number }> {
     return { rowsWritten: this.#rows, bytesWritten: this.#bytes, databaseBytes: this.ctx.storage.sql.databaseSize };
   }
-}
-
-function fresh(id: string, profile_name: string, domain: string) {
-  return {
-    id,
-    profile_name,
-    domain,
-    status: "NEEDS_AUTH",
-    can_reauth: false,
-    can_reauth_reason: "no_prior_successful_login",
-    flow_status: null,
-    flow_step: null,
-    flow_type: null,
-    flow_expires_at: null,
-    discovered_fields: null,
-    mfa_options: null,
-    sign_in_options: null,
-    pending_sso_buttons: null,
-    external_action_message: null,
-    website_error: null,
-    sso_provider: null,
-    error_message: null,
-    error_code: null,
-    hosted_url: null,
-    live_view_url: null,
-    browser_session_id: null,
-    health_check_interval: 3600,
-    health_checks: true,
-    auto_reauth: true,
-    save_credentials: true,
-    record_session: false,
-  };
 }

@@ -82,11 +82,10 @@ function idOf(ms: number, profile: string): string {
 
 /** `?subject=`, an object; `from`, `count` and `of`, which requests of the workload. */
 export default {
-  async fetch(incoming: Request, env: Env, context: ExecutionContext): Promise<Response> {
+  async fetch(incoming: Request, env: Env): Promise<Response> {
     const url = new URL(incoming.url);
     const asked = /^\/(ours|peer)\/(\w+)$/.exec(url.pathname);
     if (!asked) return worker.fetch(incoming as never, env as unknown as WorkerEnv);
-    void context;
     const [, subject, what] = asked;
     const number = (name: string) => Number(url.searchParams.get(name) ?? 0);
     const ours = env.SHARDS.get(env.SHARDS.idFromName("default/0"));

@@ -4,6 +4,8 @@
 // back whatever the object sends, answers above all, until that is durable where it keeps its copies (its output gate). So a
 // row counts as durable when it is put, and nothing here waits.
 
+import type { File } from "../../npm/src/host.js";
+
 /** Where the engine keeps a store. */
 export interface Files {
   readonly onePhase: boolean;
@@ -17,16 +19,6 @@ export interface Rows {
   readonly bytesMax: number;
   put(number: number, row: Uint8Array): void;
   read(first: number, count: number): Uint8Array[];
-}
-
-/** The tables, as a file. */
-export interface File {
-  size(): number;
-  read(at: number, into: Uint8Array): number;
-  write(at: number, bytes: Uint8Array): number;
-  truncate(size: number): void;
-  flush(): void;
-  close(): void;
 }
 
 /** How a store is laid out in its object's database; COST.md says how these were chosen. */

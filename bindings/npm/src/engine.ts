@@ -1,31 +1,9 @@
 // The engine in this thread: an instance of the module, and what waits for its next commit.
 import { asError, type ConnectoryError, FailedError, outcomeUnknown } from "./errors.js";
 import { isReading, type Link, Listeners, type Method } from "./link.js";
+import type { Files } from "./host.js";
 import { type Glue, instantiate, type Lines, type WasmStore } from "./glue.js";
 import type { StoreOptions } from "./types.js";
-
-/** Where a host keeps a store, open for as long as the engine is. */
-export interface Files {
-  /** Whether a flush is only advice, and tables are to be checked when they are opened after an unclean end. */
-  readonly onePhase: boolean;
-  /** The tables, a whole store already. */
-  open(): File;
-  /** The log; made if `make` says so, its name durable, and undefined if it is not there otherwise. */
-  openLog(make: boolean): File | undefined;
-  removeLog(): void;
-  /** Lets go of everything, the store's lock too. */
-  close(): void | Promise<void>;
-}
-
-/** An open file. Nothing here returns a promise; reads and writes return how many bytes they did. */
-export interface File {
-  size(): number;
-  read(at: number, into: Uint8Array): number;
-  write(at: number, bytes: Uint8Array): number;
-  truncate(size: number): void;
-  flush(): void;
-  close(): void;
-}
 
 /** How to find the files of a store; `blank` makes the bytes of an empty one. */
 export type OpenFiles = (blank: () => Uint8Array) => Files | Promise<Files>;

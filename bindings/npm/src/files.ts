@@ -1,7 +1,8 @@
 // Stores in files of Node.js, Deno and Bun, with the lock that native processes take.
 import * as fs from "node:fs";
 import { dirname } from "node:path";
-import { Engine, type File, type Files, type OpenFiles } from "./engine.js";
+import { Engine, type OpenFiles } from "./engine.js";
+import type { File, Files } from "./host.js";
 import { FailedError, storageFailed, storageFull } from "./errors.js";
 import { invalid, type Openers } from "./open.js";
 

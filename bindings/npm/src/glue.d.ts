@@ -1,5 +1,5 @@
 // What the module exports, behind what wasm-bindgen makes of it; ./build puts the code beside this.
-import type { Files } from "./engine.js";
+import type { Files } from "./host.js";
 
 /** The lines of a dump. */
 export interface Lines {

@@ -1,5 +1,6 @@
 // Stores in the files that an origin has for itself, for dedicated workers alone.
-import type { File, Files, OpenFiles } from "./engine.js";
+import type { OpenFiles } from "./engine.js";
+import type { File, Files } from "./host.js";
 import { FailedError, storageFailed, storageFull } from "./errors.js";
 
 /** A handle may outlive its worker: Chromium lets a terminated one finish for up to two seconds. */
