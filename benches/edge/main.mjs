@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { KEY, start } from "../../tests/edge/edge.mjs";
 import { figure, median } from "../javascript/report.mjs";
 import { request } from "../javascript/workload.mjs";
+import { curveOf } from "./curve.mjs";
 
 const { values: args } = parseArgs({
   options: {
@@ -223,7 +224,10 @@ for (const interval of INTERVALS) {
 
 const text = report(results);
 process.stdout.write(text);
-if (args.json) writeFileSync(args.json, `${JSON.stringify(results, undefined, 2)}\n`);
+if (args.json) {
+  writeFileSync(args.json, `${JSON.stringify(results, undefined, 2)}\n`);
+  writeFileSync(args.json.replace(/json$/, "svg"), curveOf(results.curve, 4096));
+}
 if (args.document) {
   const document = readFileSync(args.document, "utf8");
   const [begin, end] = ["<!-- measured -->", "<!-- end -->"];
