@@ -1,8 +1,9 @@
 // The engine of a shard: an instance of the module over the tables of its object, and what waits for its next commit.
+import { failure, said } from "./answers.js";
 import { type Answer, type Glue, instantiate, type Lines, type Load, type Store } from "./glue.js";
 import module from "../built/connectory.wasm";
 import { byteStream } from "./lines.js";
-import { isFull, type Layout, Tables } from "./tables.js";
+import { type Layout, Tables } from "./tables.js";
 
 /** How the engine of a shard is opened. */
 export interface EngineOptions {
@@ -188,21 +189,4 @@ function blank(glue: Glue): Uint8Array {
   const bytes = store.toBytes();
   store.free();
   return bytes;
-}
-
-/** What an error says. */
-export function said(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** The response where the engine failed as a whole: nothing was written. */
-export function failure(error: unknown): Answer {
-  const { code } = error as { code?: unknown };
-  const isOfSpace = code === "storage_full" || isFull(error);
-  const body = isOfSpace
-    ? { code: "storage_full", message: "the registry's storage is full and nothing was written; the operator must make space" }
-    : { code: "internal_error", message: "the registry failed and nothing was written; its log says why" };
-  const headers: string[][] = [["content-type", "application/json"]];
-  if (isOfSpace) headers.push(["x-should-retry", "false"]);
-  return { status: isOfSpace ? 507 : 500, headers, body: JSON.stringify(body), cause: said(error) };
 }

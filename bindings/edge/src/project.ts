@@ -1,4 +1,5 @@
 // A project as the Worker sees it: the shards that make it up, and who of them answers what.
+import { json } from "./answers.js";
 import type { Admission, Answer, Glue } from "./glue.js";
 import { byteStream, type ByteSource, type Lines, linesOf } from "./lines.js";
 import { type Env, type Metrics, type Moved, type Place, stubOf } from "./shard.js";
@@ -158,7 +159,7 @@ export class Project {
     if (bad?.status === "rejected") throw bad.reason;
     if (bad?.value) return bad.value as Answer;
     const connections = counts.reduce((sum, count) => sum + count, 0);
-    return { status: 200, headers: [["content-type", "application/json"]], body: JSON.stringify({ connections }) };
+    return json(200, { connections });
   }
 
   async #load(shard: number, lines: ReadableStream<Uint8Array>, isNumbered: boolean): Promise<Answer | undefined> {

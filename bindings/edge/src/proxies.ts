@@ -4,7 +4,7 @@
 // uses the proxy, and from then on knows no such proxy, which is a mark that no new use can pass. Where all agreed it is gone;
 // where one refused it is put back on the others. What is under way is written down first, and ended by whoever comes next, or
 // by an alarm, if the object ends in the middle.
-import { failure } from "./engine.js";
+import { failure } from "./answers.js";
 import type { Answer } from "./glue.js";
 import type { Place } from "./shard.js";
 

@@ -1,6 +1,7 @@
 // One shard of a project: a store in a Durable Object.
 import { DurableObject } from "cloudflare:workers";
-import { Engine, type EngineOptions, failure, said } from "./engine.js";
+import { failure, notNow, refusal } from "./answers.js";
+import { Engine, type EngineOptions } from "./engine.js";
 import type { Answer, Load } from "./glue.js";
 import { linesOf, numbered } from "./lines.js";
 import { ProxyChanges, type ProxyRequest } from "./proxies.js";
@@ -235,7 +236,7 @@ export class Shard extends DurableObject<Env> {
       return undefined;
     } catch (error) {
       this.#undoLoad();
-      return refusal(error);
+      return refusal(error) ?? failure(error);
     }
   }
 
@@ -299,22 +300,5 @@ export class Shard extends DurableObject<Env> {
 }
 
 function loading(): Answer {
-  const message = "a dump is being loaded; try again when it is there";
-  return {
-    status: 503,
-    headers: [["content-type", "application/json"], ["retry-after", "1"]],
-    body: JSON.stringify({ code: "unavailable", message }),
-  };
-}
-
-/** The response to a load that came to nothing. */
-function refusal(error: unknown): Answer {
-  const { code, details } = error as { code?: string; details?: unknown };
-  const status = code === "bad_request" || code === "resource_in_use" ? 400 : 0;
-  if (status === 0) return failure(error);
-  return {
-    status,
-    headers: [["content-type", "application/json"], ["x-should-retry", "false"]],
-    body: JSON.stringify({ code, message: said(error), details }),
-  };
+  return notNow(503, "unavailable", "a dump is being loaded; try again when it is there", 1);
 }

@@ -2,7 +2,7 @@
 import { instantiate, type Admission, type Answer, type Gate, type Glue } from "./glue.js";
 import module from "../built/connectory.wasm";
 import openapi from "../../../core/src/http/openapi.json" with { type: "json" };
-import { failure, said } from "./engine.js";
+import { error, failure, json, notNow, said, withHeader } from "./answers.js";
 import { rendered } from "./metrics.js";
 import { Project, type Streamed } from "./project.js";
 import type { Env } from "./shard.js";
@@ -169,8 +169,7 @@ const OWN: Record<string, string> = {
 function own(method: string, path: string): Answer | undefined {
   const allowed = OWN[path];
   if (allowed !== undefined && method !== allowed) {
-    const refused = error(405, "method_not_allowed", `this path does not take ${method}; send ${allowed}`);
-    return { ...refused, headers: [...refused.headers, ["allow", allowed]] };
+    return withHeader(error(405, "method_not_allowed", `this path does not take ${method}; send ${allowed}`), "allow", allowed);
   }
   if (path === "/healthz") return json(200, { status: "ok" });
   return path === "/openapi.json" ? json(200, openapi) : undefined;
@@ -199,9 +198,7 @@ function preflight(request: Request, env: Env): Answer | undefined {
 async function rateLimited(env: Env, { project, key }: Admission): Promise<Answer | undefined> {
   if (!env.RATE_LIMIT) return undefined;
   const { success } = await env.RATE_LIMIT.limit({ key: key ?? project });
-  if (success) return undefined;
-  const refused = error(429, "rate_limited", "this key has sent too many requests; try again later");
-  return { ...refused, headers: [["content-type", "application/json"], ["retry-after", "10"]] };
+  return success ? undefined : notNow(429, "rate_limited", "this key has sent too many requests; try again later", 10);
 }
 
 /**
@@ -217,19 +214,10 @@ function failed(thrown: unknown, request: Request, wasLetIn: boolean): Answer {
   if (!wasLetIn || (isRead && remote)) return failure(thrown);
   const cause = said(thrown);
   if (overloaded || isRead) {
-    const busy = error(503, "unavailable", "the registry is busy or not ready; try again");
-    return { ...busy, headers: [["content-type", "application/json"], ["retry-after", "1"]], cause };
+    return { ...notNow(503, "unavailable", "the registry is busy or not ready; try again", 1), cause };
   }
-  const unknown = error(500, "outcome_unknown", "the write may or may not have happened; look before trying again");
-  const hasKey = request.headers.has("idempotency-key");
-  return { ...unknown, headers: unknown.headers.filter(([name]) => !(hasKey && name === "x-should-retry")), cause };
-}
-
-function json(status: number, body: unknown): Answer {
-  return { status, headers: [["content-type", "application/json"]], body: JSON.stringify(body) };
-}
-
-function error(status: number, code: string, message: string): Answer {
-  const answer = json(status, { code, message });
-  return { ...answer, headers: [...answer.headers, ["x-should-retry", "false"]] };
+  const body = { code: "outcome_unknown", message: "the write may or may not have happened; look before trying again" };
+  const unknown = { ...json(500, body), cause };
+  // Under a key it may be sent again.
+  return request.headers.has("idempotency-key") ? unknown : withHeader(unknown, "x-should-retry", "false");
 }
