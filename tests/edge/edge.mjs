@@ -135,7 +135,11 @@ export class Edge {
     const isText = body === undefined || typeof body === "string" || body instanceof Uint8Array || body instanceof ReadableStream;
     const init = { method, headers: sent, body: isText ? body : JSON.stringify(body) };
     if (body instanceof ReadableStream) init.duplex = "half";
-    const response = await this.send(path, init);
+    // Where a body was refused before its end the connection closes, perhaps under the next request: a read is sent again.
+    const response = await this.send(path, init).catch((error) => {
+      if (method !== "GET") throw error;
+      return this.send(path, init);
+    });
     const text = await response.text();
     const isJson = response.headers.get("content-type") === "application/json";
     return { status: response.status, headers: response.headers, text, body: isJson && text !== "" ? JSON.parse(text) : undefined };
