@@ -59,7 +59,7 @@ impl Gate {
             Err(response) => return Ok(without_store(*response)),
         };
         match self.0.admit(&head) {
-            Ok(admitted) => answer(&Admission::from(admitted.caller)),
+            Ok(caller) => answer(&Admission::from(caller)),
             Err(response) => Ok(without_store(response)),
         }
     }

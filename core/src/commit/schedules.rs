@@ -354,6 +354,19 @@ fn a_full_queue_turns_away_in_time_whoever_finds_no_place() {
     });
 }
 
+/// Asks for a job, or for the lead alone, and notes that it was answered; who is turned away has waited for a place.
+fn ask_or_be_turned_away(watched: &Watched, answered: &Notes<Vec<usize>>, job: usize) {
+    let asked = Instant::now();
+    let answer =
+        if job == ALONE { watched.alone(|| Some(Ok(job))) } else { watched.submit(job, ONE, own) };
+    if answer == Err(Full) {
+        assert!(Instant::now().saturating_duration_since(asked) >= WAIT);
+    } else {
+        assert_eq!(answer, Ok(Some(Ok(job))));
+        notes(answered).push(job);
+    }
+}
+
 #[test]
 fn whoever_waits_for_a_place_is_let_in_or_turned_away_and_nothing_is_lost() {
     check(|| {
@@ -362,20 +375,7 @@ fn whoever_waits_for_a_place_is_let_in_or_turned_away_and_nothing_is_lost() {
         thread::scope(|scope| {
             for job in [0, 1, 2, ALONE] {
                 let (watched, answered) = (&watched, &answered);
-                scope.spawn(move || {
-                    let asked = Instant::now();
-                    let answer = if job == ALONE {
-                        watched.alone(|| Some(Ok(job)))
-                    } else {
-                        watched.submit(job, ONE, own)
-                    };
-                    if answer == Err(Full) {
-                        assert!(Instant::now().saturating_duration_since(asked) >= WAIT);
-                    } else {
-                        assert_eq!(answer, Ok(Some(Ok(job))));
-                        notes(answered).push(job);
-                    }
-                });
+                scope.spawn(move || ask_or_be_turned_away(watched, answered, job));
             }
             scope.spawn(|| watched.pass(WAIT));
         });
@@ -422,20 +422,7 @@ fn whoever_comes_while_the_lead_is_held_is_let_in_or_turned_away() {
             });
             for job in [0, 1, ALONE] {
                 let (watched, answered) = (&watched, &answered);
-                scope.spawn(move || {
-                    let asked = Instant::now();
-                    let answer = if job == ALONE {
-                        watched.alone(|| Some(Ok(job)))
-                    } else {
-                        watched.submit(job, ONE, own)
-                    };
-                    if answer == Err(Full) {
-                        assert!(Instant::now().saturating_duration_since(asked) >= WAIT);
-                    } else {
-                        assert_eq!(answer, Ok(Some(Ok(job))));
-                        notes(answered).push(job);
-                    }
-                });
+                scope.spawn(move || ask_or_be_turned_away(watched, answered, job));
             }
             scope.spawn(|| watched.pass(WAIT));
         });

@@ -75,15 +75,6 @@ pub struct Caller {
     scopes: Option<Vec<Scope>>,
 }
 
-/// A request that was let in, before any store was asked.
-#[derive(Debug)]
-pub struct Admitted {
-    /// Who asks.
-    pub caller: Caller,
-    /// What for.
-    pub route: Route,
-}
-
 impl Caller {
     pub(crate) fn require(&self, scope: Scope) -> Result<(), Reply> {
         match &self.scopes {
@@ -152,10 +143,8 @@ impl Access {
     /// # Errors
     ///
     /// The response to give instead.
-    pub fn admit(&self, head: &Parts) -> Result<Admitted, Response<Body>> {
-        let admitted = self.find(head).map_err(Reply::into_response)?;
-        let (caller, route) = admitted;
-        Ok(Admitted { caller, route })
+    pub fn admit(&self, head: &Parts) -> Result<Caller, Response<Body>> {
+        self.find(head).map(|(caller, _)| caller).map_err(Reply::into_response)
     }
 
     /// Whether the caller may do what needs `scope`, on the project that it names.
