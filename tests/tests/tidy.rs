@@ -9,13 +9,18 @@ fn root() -> PathBuf {
 
 /// Every Rust source of the workspace, with its text.
 fn sources(directory: &Path) -> Vec<(PathBuf, String)> {
+    files(directory, &["rs"])
+}
+
+/// Every file of the workspace that ends like one of these, with its text.
+fn files(directory: &Path, extensions: &[&str]) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        if path.is_dir() && !matches!(name, "target" | "node_modules" | ".git") {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        if path.is_dir() && !matches!(name, "target" | "node_modules" | "dist" | ".git") {
+            found.extend(files(&path, extensions));
+        } else if path.extension().is_some_and(|ends| extensions.iter().any(|one| ends == *one)) {
             let text = std::fs::read_to_string(&path).unwrap();
             found.push((path, text));
         }
@@ -30,6 +35,16 @@ fn the_first_line_of_a_file_says_what_it_is() {
     for (path, text) in sources {
         let first = text.lines().next().unwrap_or_default();
         assert!(first.starts_with("//! ") && first.len() > 20, "{}: {first:?}", path.display());
+    }
+}
+
+#[test]
+fn no_merge_was_left_half_done() {
+    let texts = files(&root(), &["rs", "md", "toml", "json", "ts", "tsx", "mjs", "js", "css"]);
+    assert!(texts.len() > 200, "{} found", texts.len());
+    for (path, text) in texts {
+        let is_marker = |line: &&str| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ");
+        assert_eq!(text.lines().find(is_marker), None, "{}", path.display());
     }
 }
 
