@@ -1,0 +1,26 @@
+// Keeps the site for use offline: all of it beforehand, and what is large once it was asked for.
+import { cleanupOutdatedCaches, precacheAndRoute, type PrecacheEntry } from "workbox-precaching";
+
+declare const PRECACHED: PrecacheEntry[];
+declare const self: ServiceWorkerGlobalScope;
+
+const ASKED_FOR = "asked-for";
+
+precacheAndRoute(PRECACHED);
+cleanupOutdatedCaches();
+
+self.addEventListener("install", () => void self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener("fetch", (event) => {
+  const { origin, pathname } = new URL(event.request.url);
+  if (origin === self.location.origin && /sqlite3/.test(pathname)) event.respondWith(askedFor(event.request));
+});
+
+async function askedFor(request: Request): Promise<Response> {
+  const cache = await caches.open(ASKED_FOR);
+  const kept = await cache.match(request);
+  if (kept) return kept;
+  const response = await fetch(request);
+  if (response.ok) await cache.put(request, response.clone());
+  return response;
+}
