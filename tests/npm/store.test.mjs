@@ -67,6 +67,7 @@ test("values that JSON does not have are refused", async () => {
   await refuses(() => store.create({ ...pair, health_check_interval: NaN }), "invalid_value");
   await refuses(() => store.create({ ...pair, get login_url() { throw new Error("no"); } }), "invalid_value");
   assert.equal((await store.stats()).connections, 0);
+  assert.equal(await store.isOwner(), true);
   await store.registerProxy("px-1");
   const { id } = (await store.create({ ...pair, proxy: { id: "px-1" } })).connection;
   await refuses(() => store.update(id, { proxy: -Infinity }), "invalid_value");

@@ -26,6 +26,7 @@ const KINDS = {
   checkpoint: "reads",
   backup: "reads",
   dump: "reads",
+  isOwner: "reads",
   // The lines of a dump are kept by the engine that began it.
   dumpNext: "goes on",
   dumpEnd: "goes on",

@@ -225,6 +225,11 @@ export class Store {
     return this.#call("stats");
   }
 
+  /** Whether this tab has the engine and answers for all tabs that share the store; elsewhere a store is always its own. */
+  isOwner(): Promise<boolean> {
+    return this.#call("isOwner");
+  }
+
   /** Reads everything and checks that it agrees. Writers wait meanwhile. */
   check(): Promise<CheckReport> {
     return this.#call("check");

@@ -82,6 +82,7 @@ export class Tab implements Link {
 
   call(method: Method, args: unknown[]): Promise<unknown> {
     if (this.#closing.signal.aborted) return Promise.reject(closed());
+    if (method === "isOwner") return Promise.resolve(this.#engine !== undefined);
     if (this.#engine) return this.#engine.call(method, args);
     this.#look();
     return this.#calls.ask(method, args);

@@ -73,10 +73,14 @@ test("two tabs share a store, and each follows what the other does", async () =>
   assert.equal(dumps[0], dumps[1]);
   assert.equal(await second.evaluate(async () => (await (await open({ memory: await store.backup() })).stats()).connections), 2);
 
+  const owners = () => Promise.all([first, second].map((tab) => tab.evaluate(() => store.isOwner())));
+  assert.deepEqual(await owners(), [true, false]);
+
   // The owner leaves: the other one goes on, and so does who follows there.
   await first.evaluate(() => store.close());
   const third = await second.evaluate((pair) => store.create({ ...pair, domain: "third.com" }), pair);
   assert.equal(third.outcome, "created");
+  assert.equal(await second.evaluate(() => store.isOwner()), true);
   await second.waitForFunction(() => told.length >= 3);
   assert.equal(await first.evaluate(() => store.stats().catch(({ reason }) => reason)), "closed");
   await first.evaluate(() => begin());
