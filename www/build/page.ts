@@ -14,6 +14,8 @@ export interface Page {
   body: (root: string) => VNode;
   /** The module that brings it to life, from the root of the sources. */
   script?: string;
+  /** Its own styles, besides those of every page. */
+  styles?: string[];
 }
 
 export const SECTIONS = [

@@ -1,0 +1,159 @@
+// The connections as a table: filters, order, pages; edit and delete in each row.
+import { signal } from "@preact/signals";
+import type { Connection } from "connectory";
+import { useEffect, useRef } from "preact/hooks";
+import { callBack, deleteSoon, WAIT_MS, waiting } from "./deletions.ts";
+import { edit } from "./edit.tsx";
+import { Field } from "./fields.tsx";
+import * as listing from "./listing.ts";
+import { registry } from "./registry.ts";
+
+const COLUMNS = [
+  { name: "domain", label: "Domain", order: "domain" },
+  { name: "profile_name", label: "Profile", order: "profile_name" },
+  { name: "status", label: "Status", order: "status" },
+  { name: "health_check_interval", label: "Checked every" },
+] as const;
+
+export function Connections() {
+  const { value: stats } = registry.stats;
+  return (
+    <section class="connections card" aria-labelledby="connections-title">
+      <div class="row spread">
+        <h2 id="connections-title">Connections</h2>
+        <span class="muted" role="status">{stats ? `${stats.connections.toLocaleString("en")} in all` : "\u00a0"}</span>
+      </div>
+      <Filters />
+      <p class="refusal" role="alert">{listing.refusal.value}</p>
+      <div class="scroll rows" tabIndex={0} role="region" aria-label="The table of connections">
+        <table>
+          <thead>
+            <tr>
+              {COLUMNS.map((column) => <Heading {...column} />)}
+              <th class="acts"><span class="visually-hidden">What can be done</span></th>
+            </tr>
+          </thead>
+          <tbody>
+            {listing.rows.value.map((connection) => <Row key={connection.id} connection={connection} />)}
+          </tbody>
+        </table>
+        {listing.rows.value.length === 0 && <Empty />}
+      </div>
+      <Pager />
+    </section>
+  );
+}
+
+function Filters() {
+  const { value: filters } = listing.filters;
+  return (
+    <div class="filters" role="search" aria-label="Filter the connections">
+      {([["query", "ID, or start of domain or profile"], ["domain", "domain, exactly"], ["profile_name", "profile, exactly"]] as const).map(([name, hint]) => (
+        <Field label={hint} refused={[]}>
+          {(control) => (
+            <input
+              {...control} type="search" autocomplete="off" autocapitalize="off" spellcheck={false} value={filters[name]}
+              onInput={({ currentTarget }) => listing.show({ [name]: currentTarget.value })}
+            />
+          )}
+        </Field>
+      ))}
+      <Field label="order" refused={[]}>
+        {(control) => (
+          <select {...control} value={listing.order.value} onChange={({ currentTarget }) => listing.sortBy(currentTarget.value as listing.Order)}>
+            <option value="newest">newest first</option>
+            <option value="oldest">oldest first</option>
+            <option value="domain">by domain</option>
+            <option value="profile_name">by profile</option>
+            <option value="status">by status</option>
+          </select>
+        )}
+      </Field>
+    </div>
+  );
+}
+
+function Heading({ label, order }: { label: string; order?: listing.Order }) {
+  const isSorted = order !== undefined && listing.order.value === order;
+  return (
+    <th scope="col" {...(isSorted && { "aria-sort": "ascending" as const })}>
+      {order ? (
+        <button type="button" class="quiet small heading" onClick={() => listing.sortBy(isSorted ? "newest" : order)}>
+          {label}<span aria-hidden="true">{isSorted ? " \u25b2" : ""}</span>
+        </button>
+      ) : label}
+    </th>
+  );
+}
+
+function Row({ connection }: { connection: Connection }) {
+  const { id, domain, profile_name, status, health_check_interval } = connection;
+  const isMarked = listing.marked.value === id;
+  const row = useRef<HTMLTableRowElement>(null);
+  useEffect(() => {
+    if (isMarked) row.current?.focus();
+  }, [isMarked]);
+  const deletion = waiting.value.get(id);
+  const pair = `${domain} of ${profile_name}`;
+  return (
+    <tr ref={row} id={id} tabIndex={-1} class={`${isMarked ? "marked" : ""} ${deletion ? "leaving" : ""}`}>
+      <td><span class="long">{domain}</span></td>
+      <td><span class="long">{profile_name}</span></td>
+      <td><span class={`badge ${status === "AUTHENTICATED" ? "good" : ""}`}>{status}</span></td>
+      <td>{health_check_interval} s</td>
+      <td class="acts">
+        {deletion ? (
+          <span class="row"><Countdown due={deletion.due} />
+            <button type="button" class="small" onClick={() => callBack(id)} aria-label={`Call back the delete of ${pair}`}>Undo</button></span>
+        ) : (
+          <span class="row">
+            <button type="button" class="small" onClick={() => edit(connection)} aria-label={`Edit ${pair}`}>Edit</button>
+            <button type="button" class="small danger" onClick={() => deleteSoon(connection)} aria-label={`Delete ${pair}`}>Delete</button>
+          </span>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+const now = signal(Date.now());
+if (typeof document !== "undefined") {
+  setInterval(() => {
+    if (waiting.peek().size > 0) now.value = Date.now();
+  }, 500);
+}
+
+function Countdown({ due }: { due: number }) {
+  const left = Math.min(WAIT_MS, Math.max(0, due - now.value));
+  return <span class="muted small-text">in {Math.ceil(left / 1000)} s</span>;
+}
+
+function Empty() {
+  const text = listing.isFresh.value ? "Reading\u2026"
+    : listing.isFiltered.value ? "Nothing matches."
+    : "Nothing here yet. Create a connection above, or import a file.";
+  return <p class="empty muted">{text}</p>;
+}
+
+function Pager() {
+  const { page, hasMore, size, matching, isFiltered, order } = listing;
+  const isCut = order.value !== "newest" && matching.value === listing.SORTED_MAX;
+  return (
+    <div class="row spread pager">
+      <div class="row">
+        <button type="button" class="small" disabled={page.value === 0} onClick={() => (page.value -= 1)}>Previous</button>
+        <span role="status">Page {page.value + 1}</span>
+        <button type="button" class="small" disabled={!hasMore.value} onClick={() => (page.value += 1)}>Next</button>
+      </div>
+      <span class="muted small-text">
+        {isCut ? `the newest ${listing.SORTED_MAX.toLocaleString("en")}, sorted` : isFiltered.value && matching.value !== undefined ? `${matching.value.toLocaleString("en")} match` : ""}
+      </span>
+      <label class="row small-text">
+        rows
+        <select class="rows-a-page" value={size.value} onChange={({ currentTarget }) => listing.resize(Number(currentTarget.value))}>
+          {[20, 50, 100].map((rows) => <option value={rows}>{rows}</option>)}
+        </select>
+      </label>
+    </div>
+  );
+}

@@ -1,0 +1,27 @@
+// The playground: everything that can be done with a store, and what the engine says to it.
+import { Profiles, Proxies } from "./beside.tsx";
+import { Connections } from "./connections.tsx";
+import { Create } from "./create.tsx";
+import { Edit } from "./edit.tsx";
+import { Storage } from "./storage.tsx";
+import { Transfer } from "./transfer.tsx";
+import { Trouble } from "./trouble.tsx";
+
+export function Playground() {
+  return (
+    <>
+      <Trouble />
+      <Create />
+      <div class="columns">
+        <Connections />
+        <div class="beside">
+          <Transfer />
+          <Profiles />
+          <Proxies />
+          <Storage />
+        </div>
+      </div>
+      <Edit />
+    </>
+  );
+}

@@ -1,0 +1,198 @@
+// Into the store and out of it: import, dump, load, and the store itself as a file.
+import { signal } from "@preact/signals";
+import { RefusedError, type Store } from "connectory";
+import { Dialog } from "./dialog.tsx";
+import { importLines, madeUp, type Progress } from "./import.ts";
+import { asFailed, NAME, registry } from "./registry.ts";
+
+type Running = { what: string; share: number | undefined; stop?: AbortController };
+
+const running = signal<Running | undefined>(undefined);
+const outcome = signal<{ progress: Progress; report: Blob; ended: string } | undefined>(undefined);
+const said = signal("");
+const isDragged = signal(false);
+/** A dump that found the store not empty: whether to empty it is asked first. */
+const refusedDump = signal<Blob | undefined>(undefined);
+
+/** Does one thing at a time, and says what came of it. */
+async function run(what: string, work: (store: Store, stop: AbortController) => Promise<string>, stop?: AbortController): Promise<void> {
+  const store = registry.store.peek();
+  if (!store || running.peek()) return;
+  running.value = { what, share: undefined, ...(stop && { stop }) };
+  said.value = "";
+  try {
+    said.value = await work(store, stop ?? new AbortController());
+  } catch (error) {
+    said.value = error instanceof RefusedError ? error.message : registry.notice(error).message;
+  }
+  running.value = undefined;
+  registry.changed();
+}
+
+/** Imports lines of JSON; a dump, which begins with its format, is loaded. */
+async function take(file: Blob | undefined): Promise<void> {
+  if (!file) return;
+  const isDump = /^\s*\{\s*"(format|version)"/.test(await file.slice(0, 64).text());
+  return isDump ? load(file) : importFile(file);
+}
+
+function importFile(file: Blob): Promise<void> {
+  outcome.value = undefined;
+  return run("Importing", async (store, stop) => {
+    const report: string[] = [];
+    let progress: Progress = { done: 0, share: 0, created: 0, conflicts: 0, refused: 0, refusals: [] };
+    const onProgress = (now: Progress) => {
+      progress = now;
+      running.value = { what: `Importing: ${now.done.toLocaleString("en")} rows`, share: now.share, stop };
+    };
+    let ended = "";
+    try {
+      progress = await importLines(store, file, { onProgress, report, signal: stop.signal });
+      if (stop.signal.aborted) ended = "Stopped. What came before is there.";
+    } catch (error) {
+      ended = `${asFailed(error).message}. What came before is there: import the rest once this is mended, rows that are there are conflicts.`;
+      registry.notice(error);
+    }
+    outcome.value = { progress, report: new Blob(report, { type: "application/jsonl" }), ended };
+    return "";
+  }, new AbortController());
+}
+
+function load(file: Blob): Promise<void> {
+  return run("Loading the dump", async (store) => {
+    try {
+      const loaded = await store.load(file.stream());
+      return `${loaded.toLocaleString("en")} connections loaded.`;
+    } catch (error) {
+      if (error instanceof RefusedError && error.code === "resource_in_use") refusedDump.value = file;
+      throw error;
+    }
+  });
+}
+
+/** Deletes everything, a commit for many at once. */
+async function empty(store: Store): Promise<void> {
+  for (;;) {
+    const { items } = await store.list({ limit: 100 });
+    if (items.length === 0) break;
+    await Promise.all(items.map(({ id }) => store.delete(id).catch(unlessRefused)));
+    const { connections } = await store.stats();
+    running.value = { what: `Emptying: ${connections.toLocaleString("en")} left`, share: undefined };
+  }
+  for await (const { items } of store.profiles({ limit: 100 }).pages()) {
+    await Promise.all(items.map(({ name }) => store.deleteProfile(name).catch(unlessRefused)));
+  }
+  for await (const { items } of store.proxies({ limit: 100 }).pages()) {
+    await Promise.all(items.map(({ id }) => store.removeProxy(id).catch(unlessRefused)));
+  }
+}
+
+/** Another tab may have been quicker. */
+function unlessRefused(error: unknown): void {
+  if (!(error instanceof RefusedError)) throw error;
+}
+
+/** Hands a file to the browser's downloads. */
+function download(blob: Blob, name: string): void {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+const dump = () => run("Dumping", async (store) => {
+  download(await new Response(store.dump()).blob(), `${NAME}.jsonl`);
+  return `${NAME}.jsonl is in your downloads.`;
+});
+
+const backup = () => run("Copying the store", async (store) => {
+  download(new Blob([(await store.backup()) as BlobPart]), `${NAME}.connectory`);
+  return `${NAME}.connectory is in your downloads.`;
+});
+
+export function Transfer() {
+  const isIdle = running.value === undefined && registry.store.value !== undefined;
+  return (
+    <section class="card stack" aria-labelledby="transfer-title">
+      <h2 id="transfer-title">In and out</h2>
+      <label
+        class={`drop ${isDragged.value ? "dragged" : ""}`}
+        onDragOver={(event) => (event.preventDefault(), (isDragged.value = true))}
+        onDragLeave={() => (isDragged.value = false)}
+        onDrop={(event) => {
+          event.preventDefault();
+          isDragged.value = false;
+          void take(event.dataTransfer?.files[0]);
+        }}
+      >
+        <span>Drop a file here, or <span class="linklike">choose one</span>: a create on each line as JSON to <b>import</b>, or a dump to <b>load</b>.</span>
+        <input
+          class="visually-hidden" type="file" accept=".jsonl,.ndjson,.json,.txt" disabled={!isIdle}
+          onChange={({ currentTarget }) => (void take(currentTarget.files?.[0]), (currentTarget.value = ""))}
+        />
+      </label>
+      <div class="row">
+        <button type="button" disabled={!isIdle} onClick={() => void importFile(madeUp(10_000))}>Import 10 000 made-up rows</button>
+      </div>
+      <div class="running" aria-live="polite">
+        {running.value && <RunningBar {...running.value} />}
+        {outcome.value && <ImportOutcome {...outcome.value} />}
+        {said.value && <p>{said.value}</p>}
+      </div>
+      <div class="row">
+        <button type="button" disabled={!isIdle} onClick={dump}>Dump</button>
+        <button type="button" disabled={!isIdle} onClick={backup}>Download the store</button>
+        <button type="button" class="danger" disabled={!isIdle} onClick={() => (refusedDump.value = new Blob())}>Delete everything</button>
+      </div>
+      <p class="muted small-text">
+        The store is one file. <code>connectory --store . --project {NAME} list</code>, in the folder it was saved to, opens it natively.
+      </p>
+      {refusedDump.value && <EmptyFirst dump={refusedDump.value} />}
+    </section>
+  );
+}
+
+function RunningBar({ what, share, stop }: Running) {
+  return (
+    <div class="stack">
+      <span>{what}</span>
+      <div class="row bar">
+        <progress aria-label={what} {...(share !== undefined && { value: share })} max={1} />
+        {stop && <button type="button" class="small" onClick={() => stop.abort()}>Stop</button>}
+      </div>
+    </div>
+  );
+}
+
+function ImportOutcome({ progress, report, ended }: { progress: Progress; report: Blob; ended: string }) {
+  const { created, conflicts, refused, refusals } = progress;
+  const count = (number: number) => number.toLocaleString("en");
+  return (
+    <div class="note">
+      <p>{count(created)} created, {count(conflicts)} conflicts, {count(refused)} refused. {ended}</p>
+      {refusals.length > 0 && <ul>{refusals.map(({ line, message }) => <li>line {line}: {message}</li>)}</ul>}
+      <button type="button" class="small" onClick={() => download(report, "import-report.jsonl")}>Download the report, a line for each row</button>
+    </div>
+  );
+}
+
+function EmptyFirst({ dump }: { dump: Blob }) {
+  const close = () => (refusedDump.value = undefined);
+  const isLoad = dump.size > 0;
+  const agree = async () => {
+    close();
+    await run("Emptying", async (store) => (await empty(store), "Everything is deleted."));
+    if (isLoad) await load(dump);
+  };
+  return (
+    <Dialog title={isLoad ? "A dump goes into an empty store" : "Delete everything?"} onClose={close}>
+      <p>
+        This one has {registry.stats.value?.connections.toLocaleString("en")} connections. They go for good, in every tab{isLoad ? ", and the dump takes their place" : ""}.
+        Dump them first if you may want them back.
+      </p>
+      <div class="row">
+        <button type="button" class="danger" onClick={() => void agree()}>{isLoad ? "Delete everything and load" : "Delete everything"}</button>
+        <button type="button" onClick={close}>Keep them</button>
+      </div>
+    </Dialog>
+  );
+}
