@@ -11,8 +11,8 @@ import { registry } from "./registry.ts";
 const COLUMNS = [
   { name: "domain", label: "Domain", order: "domain" },
   { name: "profile_name", label: "Profile", order: "profile_name" },
-  { name: "status", label: "Status", order: "status" },
-  { name: "health_check_interval", label: "Checked every" },
+  { name: "status", label: "Status", order: "status", isOptional: true },
+  { name: "health_check_interval", label: "Checked every", isOptional: true },
 ] as const;
 
 export function Connections() {
@@ -73,10 +73,11 @@ function Filters() {
   );
 }
 
-function Heading({ label, order }: { label: string; order?: listing.Order }) {
+/** Optional columns are for those who have the width. */
+function Heading({ label, order, isOptional }: { label: string; order?: listing.Order; isOptional?: boolean }) {
   const isSorted = order !== undefined && listing.order.value === order;
   return (
-    <th scope="col" {...(isSorted && { "aria-sort": "ascending" as const })}>
+    <th scope="col" class={isOptional ? "optional" : ""} {...(isSorted && { "aria-sort": "ascending" as const })}>
       {order ? (
         <button type="button" class="quiet small heading" onClick={() => listing.sortBy(isSorted ? "newest" : order)}>
           {label}<span aria-hidden="true">{isSorted ? " \u25b2" : ""}</span>
@@ -99,16 +100,16 @@ function Row({ connection }: { connection: Connection }) {
     <tr ref={row} id={id} tabIndex={-1} class={`${isMarked ? "marked" : ""} ${deletion ? "leaving" : ""}`}>
       <td><span class="long">{domain}</span></td>
       <td><span class="long">{profile_name}</span></td>
-      <td><span class={`badge ${status === "AUTHENTICATED" ? "good" : ""}`}>{status}</span></td>
-      <td>{health_check_interval} s</td>
+      <td class="optional"><span class={`badge ${status === "AUTHENTICATED" ? "good" : ""}`}>{status}</span></td>
+      <td class="optional">{health_check_interval} s</td>
       <td class="acts">
         {deletion ? (
           <span class="row"><Countdown due={deletion.due} />
             <button type="button" class="small" onClick={() => callBack(id)} aria-label={`Call back the delete of ${pair}`}>Undo</button></span>
         ) : (
           <span class="row">
-            <button type="button" class="small" onClick={() => edit(connection)} aria-label={`Edit ${pair}`}>Edit</button>
-            <button type="button" class="small danger" onClick={() => deleteSoon(connection)} aria-label={`Delete ${pair}`}>Delete</button>
+            <button type="button" class="quiet small" onClick={() => edit(connection)} aria-label={`Edit ${pair}`}>Edit</button>
+            <button type="button" class="quiet small danger" onClick={() => deleteSoon(connection)} aria-label={`Delete ${pair}`}>Delete</button>
           </span>
         )}
       </td>

@@ -1,7 +1,7 @@
 // The form that creates a connection, the request that it makes, and the answer.
 import { signal } from "@preact/signals";
 import type { Violation } from "connectory";
-import { Check, SettingsFields, TextField } from "./fields.tsx";
+import { Check, FIELDS, refusalsOf, SettingsFields, TextField } from "./fields.tsx";
 import { createHeaders, type Draft, FIRST_DRAFT, newConnection } from "./draft.ts";
 import { jumpTo } from "./listing.ts";
 import { type Answer, registry, type Request } from "./registry.ts";
@@ -53,6 +53,7 @@ export function Create() {
             <TextField {...form} name="idempotency_key" label="Idempotency-Key" of="Idempotency-Key" hint="send it twice: the second answer is the first one's connection" />
           </div>
         </details>
+        <Unplaced violations={violations.value} />
         <div class="row">
           <button class="primary" type="submit" disabled={!isReady}>Create</button>
           <button type="button" class="quiet" onClick={() => (change(FIRST_DRAFT), (violations.value = []))}>Reset</button>
@@ -64,6 +65,12 @@ export function Create() {
       </div>
     </section>
   );
+}
+
+/** What was refused of nothing that the form has a field for. */
+export function Unplaced({ violations }: { violations: Violation[] }) {
+  const messages = violations.filter((violation) => FIELDS.every((field) => refusalsOf([violation], field).length === 0));
+  return <div role="alert">{messages.map(({ message }) => <p class="refusal">{message}</p>)}</div>;
 }
 
 /** A request as it goes to the engine. */
@@ -99,8 +106,10 @@ function AnswerCard() {
           <span class="muted took">{value.tookMs.toFixed(1)} ms</span></>}
         </span>
       </div>
-      {holder && <p class="note warn">The pair is taken. <JumpTo id={holder}>Go to the holder</JumpTo></p>}
-      {id && <p class="note"><JumpTo id={id}>Show it in the table</JumpTo></p>}
+      <p class="verdict">
+        {holder && <>The pair is taken. <JumpTo id={holder}>Go to the holder</JumpTo></>}
+        {id && <JumpTo id={id}>Show it in the table</JumpTo>}
+      </p>
       <pre class="exchanged" tabIndex={0} aria-label="The answer as text"><code>
         {value ? shown(value) : "Press Create. Then press it again."}
       </code></pre>

@@ -1,7 +1,7 @@
 // The dialog that changes a connection, with the request that it makes.
 import { signal } from "@preact/signals";
 import type { Connection, Violation } from "connectory";
-import { detailsOf, RequestCard } from "./create.tsx";
+import { detailsOf, RequestCard, Unplaced } from "./create.tsx";
 import { Dialog } from "./dialog.tsx";
 import { changesOf, type Settings, settingsOf } from "./draft.ts";
 import { SettingsFields } from "./fields.tsx";
@@ -53,6 +53,7 @@ export function Edit() {
           <summary>As the API answers it</summary>
           <pre tabIndex={0}><code>{JSON.stringify(connection, null, 2)}</code></pre>
         </details>
+        <Unplaced violations={violations} />
         <p class="refusal" role="alert">{failure}</p>
         <div class="row">
           <button class="primary" type="submit">Save</button>

@@ -20,6 +20,11 @@ export function refusalsOf(violations: Violation[], field: string): string[] {
   });
 }
 
+/** Those that show what was refused of them. */
+export const FIELDS = [
+  "domain", "profile_name", "login_url", "proxy", "credential", "allowed_domains", "health_check_interval", "Idempotency-Key",
+];
+
 interface Control {
   id: string;
   "aria-invalid": boolean;

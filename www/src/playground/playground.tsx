@@ -3,7 +3,7 @@ import { Profiles, Proxies } from "./beside.tsx";
 import { Connections } from "./connections.tsx";
 import { Create } from "./create.tsx";
 import { Edit } from "./edit.tsx";
-import { Storage } from "./storage.tsx";
+import { Latest, Storage } from "./storage.tsx";
 import { Transfer } from "./transfer.tsx";
 import { Trouble } from "./trouble.tsx";
 
@@ -18,8 +18,11 @@ export function Playground() {
           <Transfer />
           <Profiles />
           <Proxies />
-          <Storage />
         </div>
+      </div>
+      <div class="below">
+        <Storage />
+        <Latest />
       </div>
       <Edit />
     </>

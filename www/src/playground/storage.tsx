@@ -68,8 +68,15 @@ export function Storage() {
         ) : state.is === "opening" && <dt class="muted">Opening...</dt>}
       </dl>
       <p class="muted small-text">In files of this browser that belong to this site (OPFS). Nothing is sent anywhere. Open a second tab: it shares the store.</p>
-      <h3>Latest changes, of every tab</h3>
-      <ol class="plain latest" aria-live="off">{registry.latest.value.map((change) => <li key={change.seq}>{sentence(change)}</li>)}</ol>
+    </section>
+  );
+}
+
+export function Latest() {
+  return (
+    <section class="card" aria-labelledby="latest-title">
+      <h2 id="latest-title">Latest changes, of every tab</h2>
+      <ol class="plain latest">{registry.latest.value.map((change) => <li key={change.seq}>{sentence(change)}</li>)}</ol>
     </section>
   );
 }

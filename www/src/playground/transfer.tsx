@@ -131,7 +131,7 @@ export function Transfer() {
         />
       </label>
       <div class="row">
-        <button type="button" disabled={!isIdle} onClick={() => void importFile(madeUp(10_000))}>Import 10 000 made-up rows</button>
+        <button type="button" disabled={!isIdle} onClick={() => void importFile(madeUp(10_000))}>Import 10,000 made-up rows</button>
       </div>
       <div class="running" aria-live="polite">
         {running.value && <RunningBar {...running.value} />}
