@@ -44,8 +44,11 @@ export function onSite({ args = [] } = {}) {
   return here;
 }
 
-/** Opens a page of the site; errors it tells, and requests that leave the site, go to `complaints`. */
-export async function openPage(here, path, { context, ...options } = {}) {
+/**
+ * Opens a page of the site; errors it tells, and requests that leave the site, go to `complaints`. `before` is called with the
+ * page before it is opened.
+ */
+export async function openPage(here, path, { context, before: prepare, ...options } = {}) {
   const page = await (context ?? (await here.browser.newContext(options))).newPage();
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(String(error.stack ?? error)));
@@ -54,6 +57,7 @@ export async function openPage(here, path, { context, ...options } = {}) {
     const url = request.url();
     if (!url.startsWith(here.url) && !url.startsWith("blob:")) complaints.push(`asked for ${url}`);
   });
+  await prepare?.(page);
   await page.goto(here.url + path);
   return { page, complaints };
 }

@@ -108,7 +108,7 @@ function Row({ connection }: { connection: Connection }) {
             <button type="button" class="small" onClick={() => callBack(id)} aria-label={`Call back the delete of ${pair}`}>Undo</button></span>
         ) : (
           <span class="row">
-            <button type="button" class="quiet small" onClick={() => edit(connection)} aria-label={`Edit ${pair}`}>Edit</button>
+            <button type="button" class="quiet small" onClick={() => void edit(id)} aria-label={`Edit ${pair}`}>Edit</button>
             <button type="button" class="quiet small danger" onClick={() => deleteSoon(connection)} aria-label={`Delete ${pair}`}>Delete</button>
           </span>
         )}

@@ -1,6 +1,7 @@
 // The form that creates a connection, the request that it makes, and the answer.
 import { signal } from "@preact/signals";
 import type { Violation } from "connectory";
+import { useEffect } from "preact/hooks";
 import { Check, FIELDS, refusalsOf, SettingsFields, TextField } from "./fields.tsx";
 import { createHeaders, type Draft, FIRST_DRAFT, newConnection } from "./draft.ts";
 import { jumpTo } from "./listing.ts";
@@ -25,7 +26,6 @@ async function create(event: Event): Promise<void> {
   answer.value = await registry.ask(requestOf(draft.peek()));
   isAsking.value = false;
   violations.value = detailsOf(answer.value);
-  document.querySelector<HTMLElement>('#create [aria-invalid="true"]')?.focus();
 }
 
 /** What an answer says is wrong, field by field. */
@@ -36,6 +36,7 @@ export function detailsOf({ body }: Answer): Violation[] {
 export function Create() {
   const form = { draft: draft.value, change, violations: violations.value };
   const isReady = registry.state.value.is === "open" && !isAsking.value;
+  useEffect(() => document.querySelector<HTMLElement>('#create [aria-invalid="true"]')?.focus(), [violations.value]);
   return (
     <section class="create" aria-labelledby="create-title">
       <form id="create" class="card stack" onSubmit={create} noValidate>

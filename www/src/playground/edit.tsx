@@ -17,7 +17,11 @@ interface Editing {
 
 const editing = signal<Editing | undefined>(undefined);
 
-export function edit(connection: Connection): void {
+/** Opens the dialog on the connection as it stands now, which the table may not show yet. */
+export async function edit(id: string): Promise<void> {
+  const { status, body } = await registry.ask({ method: "GET", path: `/auth/connections/${id}` });
+  if (status !== 200) return registry.changed();
+  const connection = body as Connection;
   editing.value = { connection, draft: settingsOf(connection), violations: [], failure: "" };
 }
 
