@@ -155,7 +155,7 @@ test("a delete waits six seconds, can be called back, and is sent after them", a
   await inAll(page, 2);
   await page.getByRole("button", { name: "Delete one.com of ada" }).click();
   await page.getByRole("button", { name: "Delete two.com of ada" }).click();
-  await page.getByRole("button", { name: "Call back the delete of one.com of ada" }).click();
+  await page.getByRole("button", { name: "Undo the delete of one.com of ada" }).click();
   await page.getByRole("button", { name: "Delete one.com of ada" }).waitFor();
   await page.getByText("2 in all").waitFor();
   await page.clock.fastForward(7000);

@@ -1,8 +1,8 @@
 // The connections as a table: filters, order, pages; edit and delete in each row.
-import { signal } from "@preact/signals";
 import type { Connection } from "connectory";
 import { useEffect, useRef } from "preact/hooks";
-import { callBack, deleteSoon, WAIT_MS, waiting } from "./deletions.ts";
+import { Countdown } from "./countdown.tsx";
+import { deleteSoon, waiting } from "./deletions.ts";
 import { edit } from "./edit.tsx";
 import { Field } from "./fields.tsx";
 import * as listing from "./listing.ts";
@@ -21,7 +21,10 @@ export function Connections() {
     <section class="connections card" aria-labelledby="connections-title">
       <div class="row spread">
         <h2 id="connections-title">Connections</h2>
-        <span class="muted" role="status">{stats ? `${stats.connections.toLocaleString("en")} in all` : "\u00a0"}</span>
+        <span class="row">
+          {listing.isFiltered.value && <button type="button" class="small" onClick={() => listing.show(listing.NO_FILTERS)}>Show all</button>}
+          <span class="muted" role="status">{stats ? `${stats.connections.toLocaleString("en")} in all` : "\u00a0"}</span>
+        </span>
       </div>
       <Filters />
       <p class="refusal" role="alert">{listing.refusal.value}</p>
@@ -104,8 +107,7 @@ function Row({ connection }: { connection: Connection }) {
       <td class="optional">{health_check_interval} s</td>
       <td class="acts">
         {deletion ? (
-          <span class="row"><Countdown due={deletion.due} />
-            <button type="button" class="small" onClick={() => callBack(id)} aria-label={`Call back the delete of ${pair}`}>Undo</button></span>
+          <Countdown due={deletion.due} />
         ) : (
           <span class="row">
             <button type="button" class="quiet small" onClick={() => void edit(id)} aria-label={`Edit ${pair}`}>Edit</button>
@@ -115,18 +117,6 @@ function Row({ connection }: { connection: Connection }) {
       </td>
     </tr>
   );
-}
-
-const now = signal(Date.now());
-if (typeof document !== "undefined") {
-  setInterval(() => {
-    if (waiting.peek().size > 0) now.value = Date.now();
-  }, 500);
-}
-
-function Countdown({ due }: { due: number }) {
-  const left = Math.min(WAIT_MS, Math.max(0, due - now.value));
-  return <span class="muted small-text">in {Math.ceil(left / 1000)} s</span>;
 }
 
 function Empty() {
