@@ -9,7 +9,7 @@ export default defineConfig({
   base: "./",
   plugins: [site(), offline()],
   // The package is used as it is published: its module and worker stay beside it.
-  optimizeDeps: { exclude: ["connectory"] },
+  optimizeDeps: { exclude: ["connectory"], entries: ["src/**/*.{ts,tsx}", "!src/offline/**"] },
   server: { port: 5173, fs: { allow: [".."] } },
   preview: { port: 4173 },
   build: {
