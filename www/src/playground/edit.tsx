@@ -59,7 +59,7 @@ export function Edit() {
         </details>
         <Unplaced violations={violations} />
         <p class="refusal" role="alert">{failure}</p>
-        <div class="row">
+        <div class="row actions">
           <button class="primary" type="submit">Save</button>
           <button type="button" onClick={close}>Cancel</button>
         </div>
