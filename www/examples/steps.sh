@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# The steps of the site's page "Code" with curl, against `connectory serve` at BASE_URL with the key KEY: a program that
+# fails where an answer is not as it should be. The page shows what stands between `step` and `end`.
+set -euo pipefail
+
+# step: open
+# connectory serve --listen 127.0.0.1:8787 --keys keys.json
+api() { curl --silent --show-error --header "Authorization: Bearer $KEY" "$@"; }
+connections="$BASE_URL/auth/connections"
+
+[ "$(api "$BASE_URL/healthz")" = '{"status":"ok"}' ]
+# end
+
+# step: create
+request='{"domain": "netflix.com", "profile_name": "user-123", "login_url": "https://netflix.com/login"}'
+
+first=$(api "$connections" --json "$request")
+id=$(jq --raw-output .id <<<"$first")
+[[ $id == ma_* ]]
+# end
+
+# step: conflict
+conflict=$(api "$connections" --json "$request" --write-out '%{stderr}%{http_code}' 2>status)
+[ "$(<status)" = 409 ]
+[ "$(jq --raw-output .existing_id <<<"$conflict")" = "$id" ]
+# end
+
+# step: ensure
+ensured=$(api "$connections" --json "$request" --header "Prefer: resolution=ignore-duplicates")
+[ "$ensured" = "$first" ]
+# end
+
+# step: retry
+signup='{"domain": "github.com", "profile_name": "user-123"}'
+
+made=$(api "$connections" --json "$signup" --header "Idempotency-Key: signup-42")
+again=$(api "$connections" --json "$signup" --header "Idempotency-Key: signup-42" --dump-header head)
+[ "$again" = "$made" ] # as if the first answer had been lost
+grep --quiet --ignore-case '^idempotency-replayed: true' head
+# end
+
+# step: many
+for n in $(seq 0 249); do
+    [ "$n" = 0 ] || echo next
+    echo "url = $connections"
+    echo "header = \"Authorization: Bearer $KEY\""
+    echo "json = {\"domain\":\"shop-$n.example.com\",\"profile_name\":\"bulk\"}"
+    echo "output = /dev/null"
+    echo 'write-out = "%{http_code}\n"'
+done >requests
+curl --silent --parallel --config requests >statuses
+[ "$(sort statuses | uniq --count | xargs)" = "250 201" ]
+# end
+
+# step: get
+[ "$(api "$connections/$id")" = "$first" ]
+
+found=$(api "$connections?profile_name=user-123&domain=netflix.com")
+[ "$(jq --raw-output '.[0].id' <<<"$found")" = "$id" ]
+# end
+
+# step: list
+pages=()
+address="$connections?profile_name=bulk&limit=100"
+cursor=
+while
+    pages+=("$(api "$address$cursor" --dump-header head | jq length)")
+    next=$(sed --quiet 's/^x-next-cursor: \(.*\)\r$/\1/Ip' head)
+    [ -n "$next" ]
+do
+    cursor="&cursor=$next"
+done
+[ "${pages[*]}" = "100 100 50" ]
+# end
+
+# step: update
+updated=$(api --request PATCH "$connections/$id" --json '{"login_url": "", "record_session": true}')
+jq --exit-status '(has("login_url") | not) and .record_session' <<<"$updated" >/dev/null
+# end
+
+# step: delete
+[ "$(api --request DELETE "$connections/$id" --write-out '%{http_code}')" = 204 ]
+[ "$(api "$connections/$id" | jq --raw-output .code)" = not_found ]
+# end
+
+# step: dump
+api "$BASE_URL/dump" >accounts.jsonl
+
+copy=(--header "X-Kernel-Project-Id: copy") # another project, still empty
+api "$BASE_URL/load" "${copy[@]}" --header "Content-Type: application/jsonl" --data-binary @accounts.jsonl |
+    jq --exit-status '.connections == 251' >/dev/null
+api "$BASE_URL/dump" "${copy[@]}" | cmp - accounts.jsonl # to the byte
+# end
