@@ -10,13 +10,14 @@ export interface Entry {
 
 interface Props {
   label: string;
-  groups: { name?: string; entries: Entry[] }[];
-  sections?: Section[];
+  /** Other pages of its kind; without them its sections stand alone. */
+  groups?: { name: string; entries: Entry[] }[];
+  sections: Pick<Section, "id" | "title" | "level">[];
   children: ComponentChildren;
 }
 
 /** A page with a column beside it. */
-export function WithSide({ label, groups, sections = [], children }: Props): VNode {
+export function WithSide({ label, groups, sections, children }: Props): VNode {
   return (
     <div class="with-side">
       <details class="side">
@@ -26,9 +27,10 @@ export function WithSide({ label, groups, sections = [], children }: Props): VNo
             Search the documents <kbd>/</kbd>
           </button>
           <nav aria-label={label}>
-            {groups.map(({ name, entries }) => (
+            {!groups && <Sections of={sections} />}
+            {groups?.map(({ name, entries }) => (
               <>
-                {name && <p>{name}</p>}
+                <p>{name}</p>
                 <ul>
                   {entries.map(({ name, href, current }) => (
                     <li>
@@ -47,7 +49,7 @@ export function WithSide({ label, groups, sections = [], children }: Props): VNo
   );
 }
 
-function Sections({ of }: { of: Section[] }): VNode | null {
+function Sections({ of }: { of: Props["sections"] }): VNode | null {
   if (of.length === 0) return null;
   return (
     <ul class="sections">

@@ -1,7 +1,6 @@
 //! The steps of the site's page "Code" in Rust: a program that asserts what each of them answers. The page shows what
 //! stands between `step` and `end`.
 
-#[expect(clippy::too_many_lines, reason = "one step after the other, as the page shows them")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // step: open
     use connectory::{

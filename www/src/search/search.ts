@@ -97,8 +97,8 @@ function marked(text: string, words: RegExp): (string | Node)[] {
 function excerpt(text: string, words: RegExp): string {
   const first = Math.max(0, text.search(words));
   const from = first < EXCERPT / 2 ? 0 : text.lastIndexOf(" ", first - EXCERPT / 4) + 1;
-  const piece = text.slice(from, from + EXCERPT);
-  return `${from > 0 ? "… " : ""}${piece}${from + EXCERPT < text.length ? " …" : ""}`;
+  const to = text.length - from <= EXCERPT ? text.length : text.lastIndexOf(" ", from + EXCERPT);
+  return `${from > 0 ? "…\u00a0" : ""}${text.slice(from, to)}${to < text.length ? "\u00a0…" : ""}`;
 }
 
 /** The option that Enter follows; focus stays in the field. */
