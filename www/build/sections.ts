@@ -19,7 +19,7 @@ export function sectionsOf(html: string): Section[] {
   });
 }
 
-const ENTITIES: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'" };
+const ENTITIES: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", "#x27": "'" };
 
 function plain(html: string): string {
   return html
@@ -27,7 +27,7 @@ function plain(html: string): string {
     // Words of a line stay whole; blocks, cells and lines are apart.
     .replace(/<\/?(?:a|b|code|em|mark|span|strong|wbr)\b[^>]*>/g, "")
     .replace(/<[^>]*>/g, " ")
-    .replace(/&(amp|lt|gt|quot|#39);/g, (_, name: string) => ENTITIES[name] ?? "")
+    .replace(/&(amp|lt|gt|quot|#39|#x27);/g, (_, name: string) => ENTITIES[name] ?? "")
     .replace(/\s+/g, " ")
     .trim();
 }

@@ -40,7 +40,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         CreateOptions { idempotency_key: Some("signup-42".parse()?), ..CreateOptions::default() };
 
     let made = store.create_with(request.clone(), options.clone())?;
-    let again = store.create_with(request, options)?; // as if the first answer had been lost
+    // As if the answer had been lost:
+    let again = store.create_with(request, options)?;
     assert_eq!((made.outcome(), again.outcome()), ("created", "replayed"));
     assert_eq!(again.id(), made.id());
     // end
@@ -83,7 +84,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let patch = Patch { login_url: Edit::Clear, record_session: Some(true), ..Patch::default() };
     let updated = store.update(first.id, patch)?;
     assert!(updated.login_url.is_none() && updated.record_session);
-    assert_eq!(updated.health_check_interval, first.health_check_interval); // not named, so not changed
+    // What is not named stays:
+    assert_eq!(updated.health_check_interval, first.health_check_interval);
     // end
 
     // step: delete

@@ -12,7 +12,11 @@ connections="$BASE_URL/auth/connections"
 # end
 
 # step: create
-request='{"domain": "netflix.com", "profile_name": "user-123", "login_url": "https://netflix.com/login"}'
+request='{
+    "domain": "netflix.com",
+    "profile_name": "user-123",
+    "login_url": "https://netflix.com/login"
+}'
 
 first=$(api "$connections" --json "$request")
 id=$(jq --raw-output .id <<<"$first")
@@ -31,17 +35,19 @@ ensured=$(api "$connections" --json "$request" --header "Prefer: resolution=igno
 # end
 
 # step: retry
-signup='{"domain": "github.com", "profile_name": "user-123"}'
+signup=(--json '{"domain": "github.com", "profile_name": "user-123"}' --header "Idempotency-Key: signup-42")
 
-made=$(api "$connections" --json "$signup" --header "Idempotency-Key: signup-42")
-again=$(api "$connections" --json "$signup" --header "Idempotency-Key: signup-42" --dump-header head)
-[ "$again" = "$made" ] # as if the first answer had been lost
+made=$(api "$connections" "${signup[@]}")
+# As if the answer had been lost:
+again=$(api "$connections" "${signup[@]}" --dump-header head)
+[ "$again" = "$made" ]
 grep --quiet --ignore-case '^idempotency-replayed: true' head
 # end
 
 # step: many
-seq 0 249 | xargs --max-procs=16 -I N curl --silent --fail --output /dev/null "$connections" \
-    --header "Authorization: Bearer $KEY" --json '{"domain": "shop-N.example.com", "profile_name": "bulk"}'
+seq 0 249 | xargs --max-procs=16 -I N \
+    curl --silent --fail --output /dev/null "$connections" --header "Authorization: Bearer $KEY" \
+    --json '{"domain": "shop-N.example.com", "profile_name": "bulk"}'
 # end
 
 # step: get
@@ -79,7 +85,7 @@ jq --exit-status '(has("login_url") | not) and .record_session' <<<"$updated" >/
 api "$BASE_URL/dump" >accounts.jsonl
 
 copy=(--header "X-Kernel-Project-Id: copy") # another project, still empty
-api "$BASE_URL/load" "${copy[@]}" --header "Content-Type: application/jsonl" --data-binary @accounts.jsonl |
-    jq --exit-status '.connections == 251' >/dev/null
+lines=(--header "Content-Type: application/jsonl" --data-binary @accounts.jsonl)
+[ "$(api "$BASE_URL/load" "${copy[@]}" "${lines[@]}" | jq .connections)" = 251 ]
 api "$BASE_URL/dump" "${copy[@]}" | cmp - accounts.jsonl # to the byte
 # end

@@ -5,11 +5,16 @@ import assert from "node:assert/strict";
 // step: open
 import { open } from "connectory";
 
-const store = await open({ path: "accounts.connectory" }); // in a browser: open({ name: "accounts" })
+// In a browser: open({ name: "accounts" }).
+const store = await open({ path: "accounts.connectory" });
 // end
 
 // step: create
-const request = { domain: "netflix.com", profile_name: "user-123", login_url: "https://netflix.com/login" };
+const request = {
+  domain: "netflix.com",
+  profile_name: "user-123",
+  login_url: "https://netflix.com/login",
+};
 
 const first = await store.create(request);
 assert(first.outcome === "created");
@@ -32,13 +37,16 @@ assert.deepEqual(ensured.connection, first.connection);
 const signup = { domain: "github.com", profile_name: "user-123" };
 
 const made = await store.create(signup, { idempotency_key: "signup-42" });
-const again = await store.create(signup, { idempotency_key: "signup-42" }); // as if the first answer had been lost
+// As if the answer had been lost:
+const again = await store.create(signup, { idempotency_key: "signup-42" });
 assert(made.outcome === "created" && again.outcome === "replayed");
 assert.equal(again.connection.id, made.connection.id);
 // end
 
 // step: many
-const requests = Array.from({ length: 250 }, (_, n) => ({ domain: `shop-${n}.example.com`, profile_name: "bulk" }));
+const requests = Array.from({ length: 250 }, (_, n) => {
+  return { domain: `shop-${n}.example.com`, profile_name: "bulk" };
+});
 
 const answers = await store.createMany(requests);
 assert(answers.every(({ outcome }) => outcome === "created"));
@@ -53,16 +61,21 @@ assert.equal(found?.id, first.connection.id);
 
 // step: list
 const pages: number[] = [];
-for await (const page of store.list({ profile_name: "bulk", limit: 100 }).pages()) pages.push(page.items.length);
+for await (const page of store.list({ profile_name: "bulk", limit: 100 }).pages()) {
+  pages.push(page.items.length);
+}
 assert.deepEqual(pages, [100, 100, 50]);
 
-for await (const connection of store.list({ profile_name: "bulk" })) assert.equal(connection.profile_name, "bulk");
+for await (const connection of store.list({ profile_name: "bulk" })) {
+  assert.equal(connection.profile_name, "bulk");
+}
 // end
 
 // step: update
 const updated = await store.update(first.connection.id, { login_url: "", record_session: true });
 assert(!("login_url" in updated) && updated.record_session);
-assert.equal(updated.health_check_interval, first.connection.health_check_interval); // not named, so not changed
+// What is not named stays:
+assert.equal(updated.health_check_interval, first.connection.health_check_interval);
 // end
 
 // step: delete
@@ -74,7 +87,8 @@ assert.equal(await store.get(first.connection.id), undefined);
 const { last_change } = await store.stats();
 
 const kinds: string[] = [];
-for await (const change of store.subscribe({ since: last_change - 2 })) { // without since: from now on
+// Without since: from now on.
+for await (const change of store.subscribe({ since: last_change - 2 })) {
   kinds.push(change.kind);
   if (change.seq === last_change) break;
 }

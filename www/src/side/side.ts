@@ -2,16 +2,27 @@
 const links = new Map(
   [...document.querySelectorAll<HTMLAnchorElement>(".side .sections a")].map((link) => [decodeURIComponent(link.hash.slice(1)), link]),
 );
+const html = document.documentElement;
 const headings = [...document.querySelectorAll<HTMLElement>(".beside [id]")].filter(({ id }) => links.has(id));
-/** A heading is being read once it is so far up, in parts of the window. */
-const READ_FROM = 0.3;
+/** A section is being read once its heading is so near to the top of the window, in pixels. */
+const READ_FROM = 100;
+/** The heading that a link led to is the one, wherever the window can scroll, until it does. */
+let led: { to: HTMLElement | undefined; at: number } = { to: undefined, at: -1 };
+
+function current(): HTMLElement | undefined {
+  if (scrollY === led.at && led.to) return led.to;
+  const isEnd = scrollY + innerHeight >= html.scrollHeight - 2;
+  return isEnd ? headings.at(-1) : headings.filter((heading) => heading.getBoundingClientRect().top < READ_FROM).at(-1);
+}
+
+function lead(): void {
+  led = { to: headings.find(({ id }) => id === decodeURIComponent(location.hash.slice(1))), at: scrollY };
+  mark();
+}
 
 function mark(): void {
-  const { scrollTop, scrollHeight } = document.documentElement;
-  const isEnd = scrollTop + innerHeight >= scrollHeight - 2;
-  const line = innerHeight * READ_FROM;
-  const current = isEnd ? headings.at(-1) : headings.filter((heading) => heading.getBoundingClientRect().top < line).at(-1);
-  const link = current && links.get(current.id);
+  const heading = current();
+  const link = heading && links.get(heading.id);
   if (link?.ariaCurrent) return;
   for (const other of links.values()) other.removeAttribute("aria-current");
   link?.setAttribute("aria-current", "location");
@@ -34,7 +45,8 @@ if (headings.length > 0) {
     isDue = true;
     requestAnimationFrame(() => ((isDue = false), mark()));
   }, { passive: true });
-  mark();
+  addEventListener("hashchange", lead);
+  addEventListener("load", lead);
 }
 
 // On a phone the column lies over nothing: it folds when a section was chosen.
