@@ -55,9 +55,10 @@ function Request({ of, label }: { of: Body; label: string }): VNode {
   );
 }
 
-/** The codes of an error, where its answer narrows them. */
+/** The codes of an error, where its answer says which. */
 function codesOf({ content }: Response): unknown[] {
-  const code = Object.values(content ?? {})[0]?.schema.properties?.code;
+  const [body] = Object.values(content ?? {});
+  const code = body && find(body.schema).properties?.code;
   return code ? [...(code.enum ?? []), ..."const" in code ? [code.const] : []] : [];
 }
 
