@@ -43,7 +43,7 @@ function Request({ of, label }: { of: Body; label: string }): VNode {
       <h4>Request body</h4>
       {Object.entries(of.content).map(([type, { schema, example, examples }]) => (
         <Fragment key={type}>
-          <p><code>{type}</code>: <Type of={schema} />{of.required ? <span class="badge warn">required</span> : ", may be left out"}</p>
+          <p><code>{type}</code>: <Type of={schema} />{of.required ? <> <span class="badge warn">required</span></> : ", may be left out"}</p>
           {schema.$ref && <Fields of={find(schema)} label={`${label}, fields of the body`} />}
           {Object.entries(examples ?? {}).map(([name, { summary, value }]) => (
             <Fragment key={name}><p class="caption">{summary}</p><Example label={`${label}, example: ${summary}`} of={value} /></Fragment>
@@ -101,7 +101,7 @@ function Parameters({ of, label }: { of: Listed; label: string }): VNode | null 
       <Table label={`${label}, parameters`} head={["name", "in", "type", "meaning and rules"]}>
         {of.parameters.map(find).map(({ name, in: where, required, description, schema, example }) => (
           <tr key={name}>
-            <th scope="row"><code>{name}</code>{required && <span class="badge warn">required</span>}</th>
+            <th scope="row"><code>{name}</code>{required && <> <span class="badge warn">required</span></>}</th>
             <td>{where}</td>
             <td class="type"><Type of={schema} /></td>
             <td>

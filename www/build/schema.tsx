@@ -104,7 +104,7 @@ export function Fields({ of, label }: { of: Schema; label: string }): VNode {
     <Table label={label} head={["field", "type", "meaning and rules"]}>
       {Object.entries(of.properties ?? {}).map(([name, field]) => (
         <tr key={name}>
-          <th scope="row"><code>{name}</code>{of.required?.includes(name) && <span class="badge warn">required</span>}</th>
+          <th scope="row"><code>{name}</code>{of.required?.includes(name) && <> <span class="badge warn">required</span></>}</th>
           <td class="type"><Type of={field} /></td>
           <td><Text of={find(field).description} /> <Rules of={field} /></td>
         </tr>

@@ -50,15 +50,14 @@ export function openSearch(): void {
 async function search(): Promise<void> {
   const asked = input.value.trim();
   if (asked === "") return show([], "");
-  try {
-    const found = (await (index ??= load())).search(asked) as Result[];
-    if (asked !== input.value.trim()) return; // something else was typed meanwhile
-    const count = found.length === 0 ? "Nothing was found." : found.length === 1 ? "1 section" : `${found.length} sections`;
-    show(found.slice(0, MOST), found.length > MOST ? `${count}, the first ${MOST} are shown` : count);
-  } catch {
-    index = undefined; // tried again with the next letter
-    show([], "The search index could not be loaded.");
-  }
+  const loaded = await (index ??= load()).catch(() => (index = undefined)); // tried again with the next letter
+  if (asked !== input.value.trim()) return; // something else was typed meanwhile
+  if (!loaded) return show([], "The search index could not be loaded.");
+  // Sections with all the words, or else with some.
+  const all = loaded.search(asked);
+  const found = (all.length > 0 ? all : loaded.search(asked, { combineWith: "OR" })) as Result[];
+  const count = found.length === 0 ? "Nothing was found." : found.length === 1 ? "1 section" : `${found.length} sections`;
+  show(found.slice(0, MOST), found.length > MOST ? `${count}, the first ${MOST} are shown` : count);
 }
 
 function show(results: Result[], said: string): void {
@@ -69,7 +68,7 @@ function show(results: Result[], said: string): void {
 }
 
 function option({ url, page, title, text, terms }: Result, at: number): HTMLElement {
-  const words = new RegExp(`(${terms.map((term) => term.replace(/[^\p{L}\p{N}]/gu, "\\$&")).join("|")})`, "giu");
+  const words = wordsOf(terms);
   const link = document.createElement("a");
   link.id = `search-result-${at}`;
   link.setAttribute("role", "option");
@@ -81,6 +80,12 @@ function option({ url, page, title, text, terms }: Result, at: number): HTMLElem
   if (page !== title) where.append(element("span", page));
   link.append(where, element("span", ...marked(excerpt(text, words), words)));
   return link;
+}
+
+/** Where a word begins that was found; the longest of those that begin there. */
+function wordsOf(terms: string[]): RegExp {
+  const escaped = [...terms].sort((a, b) => b.length - a.length).map((term) => term.replace(/[$()*+.?[\\\]^{|}/]/g, "\\$&"));
+  return new RegExp(`(?<![\\p{L}\\p{N}])(${escaped.join("|")})`, "giu");
 }
 
 function element(name: string, ...children: (string | Node)[]): HTMLElement {
