@@ -30,7 +30,7 @@ export function render(page: Page, { policy }: { policy: boolean }): string {
         <link rel="icon" type="image/svg+xml" href={`${root}icon.svg`} />
         <script src={`${root}theme.js`} {...{ "vite-ignore": true }} />
         <link rel="stylesheet" href="/src/shell/style.css" />
-        {page.styles?.map((href) => <link rel="stylesheet" href={href} />)}
+        {page.styles?.map((href) => <link key={href} rel="stylesheet" href={href} />)}
         <script type="module" src="/src/shell/shell.ts" />
         {page.script && <script type="module" src={page.script} />}
       </head>
@@ -46,6 +46,9 @@ export function render(page: Page, { policy }: { policy: boolean }): string {
               <a href={root + path} aria-current={name === page.section ? "page" : undefined}>{name}</a>
             ))}
           </nav>
+          <button class="quiet needs-script" type="button" data-search aria-label="Search" aria-keyshortcuts="/ Control+K">
+            <span class="search-icon" aria-hidden="true" />
+          </button>
           <button class="quiet" id="theme" type="button" aria-label="Dark colours" aria-pressed="false">
             <span class="theme-icon" aria-hidden="true" />
           </button>

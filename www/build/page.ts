@@ -14,7 +14,7 @@ export interface Page {
   body: (root: string) => VNode;
   /** The module that brings it to life, from the root of the sources. */
   script?: string;
-  /** Its own styles, besides those of every page. */
+  /** Its own styles, from the root of the sources: linked, so that it is never seen without them. */
   styles?: string[];
 }
 

@@ -6,4 +6,5 @@ import { playground } from "../pages/playground.tsx";
 import type { Page } from "./page.ts";
 
 export { render } from "./layout.tsx";
+export { searchIndex } from "./search.ts";
 export const pages: Page[] = [playground, code, benchmarks, ...documents];

@@ -1,4 +1,4 @@
-// What every page does: the button for light and dark, and keeping the site for use offline.
+// What every page does: the button for light and dark, search, and keeping the site for use offline.
 const theme = document.querySelector<HTMLButtonElement>("#theme");
 const html = document.documentElement;
 
@@ -16,6 +16,22 @@ theme?.addEventListener("click", () => {
 });
 new MutationObserver(show).observe(html, { attributeFilter: ["data-theme"] });
 show();
+
+/** Search comes when it is first asked for, by a button or a key. */
+async function search(): Promise<void> {
+  const { openSearch } = await import("../search/search.ts");
+  openSearch();
+}
+
+for (const button of document.querySelectorAll("[data-search]")) button.addEventListener("click", () => void search());
+addEventListener("keydown", (event) => {
+  const isWriting = (event.target as Element).closest?.("input, textarea, select, [contenteditable]");
+  const isSlash = event.key === "/" && !isWriting && !event.ctrlKey && !event.metaKey && !event.altKey;
+  const isK = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
+  if (!isSlash && !isK) return;
+  event.preventDefault();
+  void search();
+});
 
 /** After everything that somebody waits for. */
 async function keep(): Promise<void> {
