@@ -30,6 +30,7 @@ export function render(page: Page, { policy }: { policy: boolean }): string {
         <link rel="icon" type="image/svg+xml" href={`${root}icon.svg`} />
         <script src={`${root}theme.js`} {...{ "vite-ignore": true }} />
         <link rel="stylesheet" href="/src/shell/style.css" />
+        {page.styles?.map((href) => <link rel="stylesheet" href={href} />)}
         <script type="module" src="/src/shell/shell.ts" />
         {page.script && <script type="module" src={page.script} />}
       </head>
