@@ -1,7 +1,7 @@
 // Connectory as it is installed.
 const DIST = globalThis.process ? "../../../bindings/npm/dist/node.js" : "/connectory/browser.js";
 
-export async function open({ kind, place }, load = () => import(DIST)) {
+export async function open({ kind, place }, load = () => import(/* @vite-ignore */ DIST)) {
   const { open } = await load();
   const store = await open({ memory: { memory: true }, file: { path: place }, opfs: { name: place, persist: false } }[kind]);
   return {

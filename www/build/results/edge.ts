@@ -26,25 +26,27 @@ const edge = read<Edge>("edge");
 const { loops, writes, cold, throughput, curve } = edge;
 const PEER = "SQL by hand";
 
+const billed = ofWritten(({ rows }) => rows);
+const size = ofWritten(({ databaseBytes, creates }) => databaseBytes / (edge.base + creates));
+
 const rows: Row[] = [
-  versus("rows written and billed a create", "rows", "less", ofWritten(({ rows }) => rows)),
+  versus("rows written and billed a create", "rows", "less", billed),
   alone("rows written and billed a create, 64 clients", "rows", exactly(writes.concurrent.rows)),
   versus("create, durable", "us p50", "less", ofRounds(loops.create, median)),
   versus("create, durable, with checkpoints", "us mean", "less", ofRounds(loops.create, mean)),
   versus("conflict", "us p50", "less", ofRounds(loops.conflict, median)),
   versus("create, durable, 64 clients from outside", "creates/s", "more", ofRounds(throughput, median)),
-  versus("size of the database", "bytes per connection", "less", ofWritten((it) => it.databaseBytes / (edge.base + it.creates))),
+  versus("size of the database", "bytes per connection", "less", size),
   alone("first answer of an object that was evicted", "ms p50", figureOf(cold.evicted)),
   alone("first answer in a new process", "ms p50", figureOf(cold.process)),
   alone("first answer of an object that is there", "ms p50", figureOf(cold.warm)),
 ];
 
 export const atTheEdge: Section = {
-  id: "edge",
   title: "At the edge",
-  about: `Two Durable Objects with ${spaced(String(edge.base))} connections each: one with the engine, one with the same registry written by
-    hand on the object’s SQL. Both are asked in turns in the same workerd, on this machine and not on the platform. Rows are what the
-    platform bills.`,
+  about: `Two Durable Objects with ${spaced(edge.base)} connections each: one with the engine, one with the same
+    registry written by hand on the object’s SQL. Both are asked in turns in the same workerd, on this machine and not
+    on the platform. Rows are what the platform bills.`,
   facts: [
     ["Machine", `${edge.cpu}, ${edge.cores} cores`],
     ["Versions", edge.versions ? versionsOf(edge.versions) : "not recorded in this run"],
@@ -64,12 +66,17 @@ export const atTheEdge: Section = {
       ],
     },
   ],
-  notes: ["Between checkpoints lie 4096 writes unless told otherwise: fewer cost more rows and bytes, more cost a longer cold start."],
+  notes: [
+    "Between checkpoints lie 4096 writes unless told otherwise. Fewer cost more rows, more cost a longer cold start.",
+  ],
 };
 
 function versus(name: string, unit: string, better: "less" | "more", { ours, peer }: Record<Subject, Figure>): Row {
   const ratio = better === "less" ? ours.median / peer.median : peer.median / ours.median;
-  const bars = [{ name: "connectory", figure: ours }, { name: PEER, figure: peer }];
+  const bars = [
+    { name: "connectory", figure: ours },
+    { name: PEER, figure: peer },
+  ];
   return { name, unit, better, bars, verdict: { peer: PEER, ratio } };
 }
 
@@ -78,7 +85,7 @@ function alone(name: string, unit: string, figure: Figure): Row {
 }
 
 function byInterval(name: string, unit: string, value: (point: Edge["curve"][number]) => number): Row {
-  const bars = curve.map((point) => ({ name: spaced(String(point.interval)), figure: exactly(value(point)) }));
+  const bars = curve.map((point) => ({ name: spaced(point.interval), figure: exactly(value(point)) }));
   return { name, unit, better: "less", bars };
 }
 

@@ -19,11 +19,11 @@ const { about, sections } = read<Run>("javascript");
 const { machine, plan } = about;
 
 export const javascript: Section = {
-  id: "javascript",
   title: "In JavaScript",
-  about: `The npm package beside SQLite in four forms, PGlite and IndexedDB. All keep the API’s object in full, have the same indexes, and
-    must give the same answers first; then they are measured in turns on ${spaced(String(plan.size))} connections. Durable means synced
-    before it is answered. Map and one write are floors: they cannot be beaten and are no peers.`,
+  about: `The npm package beside SQLite in four forms, PGlite and IndexedDB. All keep the API’s object in full, have
+    the same indexes, and must give the same answers first; then they are measured in turns on ${spaced(plan.size)}
+    connections. Durable means synced before it is answered. Map and one write are floors: they cannot be beaten and
+    are no peers.`,
   facts: [
     ["Machine", `${machine.cpu}, ${machine.cores} cores, ${Math.round(machine.memory_mib / 1024)} GiB`],
     ["Versions", versionsOf(about.versions)],
@@ -37,7 +37,7 @@ export const javascript: Section = {
     rows: rows.map(rowOf).map((row) => ({ ...row, name: spaced(row.name) })),
   })),
   notes: [
-    "From a page every call passes two threads; peers are asked in a thread of their own. So it is shown, and the verdict is that of a worker.",
-    "In memory the border costs more than the engine: requests cross it as text, and are checked as the API checks them.",
+    "From a page every call passes two threads; peers are asked in a thread of their own. The verdict is a worker’s.",
+    "In memory the border costs more than the engine: requests cross it as text, and are checked as the API does.",
   ],
 };

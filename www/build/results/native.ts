@@ -24,19 +24,21 @@ interface Peers {
 }
 
 const { about, rows } = read<Peers>("peers");
+const { cpu, cores, filesystem, memory } = about.machine;
 
 export const native: Section = {
-  id: "native",
   title: "Native",
-  about: `The same registry on SQLite (WAL), LMDB, fjall and redb by itself, each used as its documentation advises and synced at every
-    commit. First all must give the same answers, then they are measured in turns on ${spaced(String(about.size))} connections.`,
+  about: `The same registry on SQLite (WAL), LMDB, fjall and redb by itself, each used as its documentation advises
+    and synced at every commit. First all must give the same answers, then they are measured in turns on
+    ${spaced(about.size)} connections.`,
   facts: [
-    ["Machine", `${about.machine.cpu}, ${about.machine.cores} cores, ${memoryOf(about.machine.memory)}, ${about.machine.filesystem}`],
+    ["Machine", `${cpu}, ${cores} cores, ${memoryOf(memory)}, ${filesystem}`],
     ["Versions", versionsOf(about.versions)],
     ["Date", dateOf(about.unix_seconds)],
     ["Rounds", String(about.rounds)],
   ],
-  command: "cargo run --release -p connectory-benches --features peers --bin peers -- --json benches/results/peers.json",
+  command:
+    "cargo run --release -p connectory-benches --features peers --bin peers -- --json benches/results/peers.json",
   charts: [{ title: "Native", rows: rows.map(rowOf) }],
   notes: [
     "LMDB reads faster: it maps the file and hands out what lies there.",
@@ -47,7 +49,13 @@ export const native: Section = {
 function rowOf({ name, unit, better, medians, rounds, best_peer, ratio_to_best }: Peers["rows"][number]): Row {
   const bars = Object.entries(rounds).map(([name, figures]) => ({ name, figure: figureOf(figures, medians[name]) }));
   const isAlone = rows.filter((row) => row.name === name).length === 1;
-  return { name: spaced(isAlone ? name : `${name}: ${kindOf(unit)}`), unit, better, bars, verdict: { peer: best_peer, ratio: ratio_to_best } };
+  return {
+    name: spaced(isAlone ? name : `${name}: ${kindOf(unit)}`),
+    unit,
+    better,
+    bars,
+    verdict: { peer: best_peer, ratio: ratio_to_best },
+  };
 }
 
 /** "MemTotal:  24684084 kB", as the kernel says it. */

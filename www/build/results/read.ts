@@ -6,7 +6,9 @@ export function read<T>(name: string): T {
 }
 
 export function versionsOf(versions: Record<string, string>): string {
-  return Object.entries(versions).map(([name, version]) => `${name} ${version.replace(/^v/, "")}`).join(", ");
+  return Object.entries(versions)
+    .map(([name, version]) => `${name} ${version.replace(/^v/, "")}`)
+    .join(", ");
 }
 
 export function dateOf(unixSeconds: number): string {

@@ -2,7 +2,6 @@
 import type { Row } from "../../src/charts/model.ts";
 
 export interface Section {
-  id: string;
   title: string;
   /** What was done, and what is compared. */
   about: string;
@@ -11,4 +10,9 @@ export interface Section {
   command: string;
   charts: { title: string; rows: Row[] }[];
   notes: string[];
+}
+
+/** Where what has this title is found on the page. */
+export function idOf(title: string): string {
+  return title.toLowerCase().replaceAll(/[^a-z]+/g, "-");
 }

@@ -3,7 +3,10 @@
 declare module "*/benches/javascript/report.mjs" {
   export function median(figures: number[]): number;
   export function figure(value: number | undefined): string;
-  export function asJson<About>(about: About, sections: { host: string; place: string; rows: Measured[] }[]): {
+  export function asJson<About>(
+    about: About,
+    sections: { host: string; place: string; rows: Measured[] }[],
+  ): {
     about: About;
     sections: { host: string; place: string; rows: JavaScriptRow[] }[];
   };
@@ -64,8 +67,20 @@ declare module "*/benches/javascript/rounds.mjs" {
     rows: Measured[];
   }
   export function agree(contenders: Asking[], seed: number, say: Say): Promise<void>;
-  export function measure(contenders: Asking[], isDurable: boolean, plan: Plan, say: Say, figures: Figures): Promise<Measured[]>;
-  export function imports(contenders: Asking[], isDurable: boolean, plan: Plan, say: Say, figures: Figures): Promise<Measured[]>;
+  export function measure(
+    contenders: Asking[],
+    isDurable: boolean,
+    plan: Plan,
+    say: Say,
+    figures: Figures,
+  ): Promise<Measured[]>;
+  export function imports(
+    contenders: Asking[],
+    isDurable: boolean,
+    plan: Plan,
+    say: Say,
+    figures: Figures,
+  ): Promise<Measured[]>;
 }
 
 declare module "*/benches/javascript/asking.mjs" {

@@ -3,11 +3,14 @@
 /** Everything that a run makes begins with this. */
 export const PREFIX = "benchmarks-";
 
+/** Whoever has it is alone in measuring, and in tidying up. */
+export const LOCK = "benchmarks";
+
 /** A worker that was terminated may hold its files for some seconds. */
 const HELD_FOR_MS = 8000;
 const RETRY_MS = 100;
 
-/** Removes what this run, or one whose tab was closed, has made. */
+/** Removes what was made by whoever has the lock, or had it. */
 export async function sweep(): Promise<void> {
   const root = await navigator.storage.getDirectory().catch(() => undefined);
   if (root) {
@@ -18,6 +21,14 @@ export async function sweep(): Promise<void> {
   for (const { name } of await indexedDB.databases()) {
     if (name?.startsWith(PREFIX)) await removeDatabase(name);
   }
+}
+
+/** Removes what a tab has left that was closed in the middle of a run. */
+export async function tidyUp(): Promise<void> {
+  if (!("locks" in navigator)) return;
+  await navigator.locks.request(LOCK, { ifAvailable: true }, async (lock) => {
+    if (lock) await sweep();
+  });
 }
 
 async function sweepDirectory(directory: FileSystemDirectoryHandle): Promise<void> {

@@ -3,7 +3,19 @@ import { useSignal } from "@preact/signals";
 import { Chart } from "../charts/chart.tsx";
 import { labelOf } from "../charts/contenders.ts";
 import { CONTENDERS } from "./plan.ts";
-import { ending, hasResults, leftOut, now, phase, progress, results, rows, secondsLeft, startRun, stop } from "./state.ts";
+import {
+  ending,
+  hasResults,
+  leftOut,
+  now,
+  phase,
+  progress,
+  results,
+  rows,
+  secondsLeft,
+  startRun,
+  stop,
+} from "./state.ts";
 
 /** `isAlive` once its script runs; until then nothing can be started. */
 export function Live({ isAlive }: { isAlive: boolean }) {
@@ -12,14 +24,28 @@ export function Live({ isAlive }: { isAlive: boolean }) {
     <>
       <div class="card stack control">
         <div class="row">
-          <button class="primary" type="button" disabled={!isAlive || !isReady} onClick={() => void startRun()}>Start</button>
-          <button type="button" disabled={phase.value !== "running"} onClick={stop}>Stop</button>
+          <button class="primary" type="button" disabled={!isAlive || !isReady} onClick={() => void startRun()}>
+            Start
+          </button>
+          <button type="button" disabled={phase.value !== "running"} onClick={stop}>
+            Stop
+          </button>
           <span class="left muted">{isReady ? "" : left()}</span>
         </div>
         <progress max={progress.value.steps} value={progress.value.done} aria-label="Progress of the benchmark" />
-        <p class="now muted">{isReady ? ending.value || "About half a minute. Keep this tab in front meanwhile." : now.value}</p>
-        <p class="visually-hidden" role="status">{isReady ? ending.value : "The benchmark is running."}</p>
-        <p class="taking muted">{leftOut.value.length > 0 ? <LeftOut /> : `Taking part: ${CONTENDERS.map(({ name }) => labelOf(name)).join("; ")}.`}</p>
+        <p class="now muted">
+          {isReady ? ending.value || "About half a minute. Keep this tab in front meanwhile." : now.value}
+        </p>
+        <p class="visually-hidden" role="status">
+          {isReady ? ending.value : "The benchmark is running."}
+        </p>
+        <p class="taking muted">
+          {leftOut.value.length > 0 ? (
+            <LeftOut />
+          ) : (
+            `Taking part: ${CONTENDERS.map(({ name }) => labelOf(name)).join("; ")}.`
+          )}
+        </p>
       </div>
       <Chart title="In this browser" rows={rows.value} />
       <Taking />
@@ -36,7 +62,11 @@ function left(): string {
 function LeftOut() {
   return (
     <>
-      {leftOut.value.map(({ name, reason }) => <span key={name} class="left-out"><b>{labelOf(name)} is left out</b>: {reason} </span>)}
+      {leftOut.value.map(({ name, reason }) => (
+        <span key={name} class="left-out">
+          <b>{labelOf(name)} is left out</b>: {reason}{" "}
+        </span>
+      ))}
     </>
   );
 }
@@ -48,7 +78,8 @@ function Taking() {
   const download = () => {
     const url = URL.createObjectURL(new Blob([text()], { type: "application/json" }));
     Object.assign(document.createElement("a"), { href: url, download: "connectory-benchmarks.json" }).click();
-    URL.revokeObjectURL(url);
+    // Some browsers read it after the click.
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
   };
   const copy = async () => {
     try {
@@ -61,9 +92,15 @@ function Taking() {
   const cannot = !hasResults.value || phase.value !== "ready";
   return (
     <div class="row">
-      <button type="button" disabled={cannot} onClick={download}>Download as JSON</button>
-      <button type="button" disabled={cannot} onClick={() => void copy()}>Copy as JSON</button>
-      <span class="muted" role="status">{said.value}</span>
+      <button type="button" disabled={cannot} onClick={download}>
+        Download as JSON
+      </button>
+      <button type="button" disabled={cannot} onClick={() => void copy()}>
+        Copy as JSON
+      </button>
+      <span class="muted" role="status">
+        {said.value}
+      </span>
     </div>
   );
 }

@@ -1,12 +1,15 @@
 // A run: contenders that can take part are started, measured, ended, and leave nothing behind.
 import type { Contender } from "../../../benches/javascript/contenders.mjs";
 import { Figures, type Plan } from "../../../benches/javascript/rounds.mjs";
-import { sweep } from "./leftovers.ts";
+import { LOCK, sweep } from "./leftovers.ts";
 import { CONTENDERS, perform, rehearse } from "./plan.ts";
 import { type Running, start } from "./running.ts";
 
 /** What is shown is drawn before the clock begins. */
 const DRAWING_MS = 20;
+
+/** So long another tab may take to tidy up. */
+const WAITING_MS = 3000;
 
 /** What a run tells the page. */
 export interface Audience {
@@ -19,9 +22,11 @@ export interface Audience {
 /** Throws what `signal` was aborted with, or what went wrong. */
 export async function run(plan: Plan, audience: Audience, signal: AbortSignal): Promise<void> {
   if (!("locks" in navigator)) throw new Error("this address is not secure, so the browser gives it no files");
-  await navigator.locks.request("benchmarks", { ifAvailable: true }, async (lock) => {
-    if (!lock) throw new Error("it is running in another tab, and two at once would be unfair to both");
-    const stopped = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+  const patience = AbortSignal.timeout(WAITING_MS);
+  const work = async () => {
+    const stopped = new Promise<never>((_, reject) =>
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true }),
+    );
     stopped.catch(() => {}); // whoever is asked then hears of it
     const taking: Running[] = [];
     try {
@@ -39,6 +44,10 @@ export async function run(plan: Plan, audience: Audience, signal: AbortSignal): 
       for (const running of taking) await running.end();
       await sweep();
     }
+  };
+  await navigator.locks.request(LOCK, { signal: AbortSignal.any([signal, patience]) }, work).catch((error) => {
+    if (error !== patience.reason) throw error;
+    throw new Error("it is running in another tab, and two at once would be unfair to both");
   });
 }
 
@@ -69,6 +78,7 @@ async function measureAll(taking: Running[], plan: Plan, audience: Audience): Pr
 
 function reasonOf(error: unknown): string {
   const [first = ""] = String(error instanceof Error ? error.message : error).split("\n");
-  if (/dynamically imported module|importing a module/i.test(first)) return "its files could not be loaded; are you offline?";
+  if (/dynamically imported module|importing a module|fetch/i.test(first))
+    return "its files could not be loaded; are you offline?";
   return first.replace(/^\w*Error: /, "");
 }

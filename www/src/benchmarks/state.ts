@@ -24,11 +24,13 @@ const begun = signal({ unixSeconds: 0, at: 0 });
 /** The run as the repository's own benchmark writes it. */
 export const results = computed(() => {
   const { userAgent, hardwareConcurrency } = navigator;
+  const { done, steps } = progress.value;
   const about = {
-    machine: { browser: userAgent, cores: hardwareConcurrency, clock_is_fine: globalThis.crossOriginIsolated },
+    machine: { browser: userAgent, cores: hardwareConcurrency, isolated: globalThis.crossOriginIsolated },
     versions: { connectory, "@sqlite.org/sqlite-wasm": sqlite },
     plan,
     unix_seconds: begun.value.unixSeconds,
+    complete: done === steps,
     missing: leftOut.value,
   };
   return asJson(about, [{ host: "this browser", place: "durable", rows: measured.value }]);
@@ -51,7 +53,7 @@ export const rows = computed((): Row[] => {
 export const secondsLeft = computed(() => {
   const { done, steps } = progress.value;
   if (done === 0) return undefined;
-  return Math.ceil(((performance.now() - begun.value.at) / done) * (steps - done) / 1000);
+  return Math.ceil((((performance.now() - begun.value.at) / done) * (steps - done)) / 1000);
 });
 
 let stopping = new AbortController();
@@ -71,24 +73,29 @@ export async function startRun(): Promise<void> {
   ending.value = "";
   try {
     const { run } = await import("./run.ts");
-    await run(plan, {
-      step(what, done, steps, figures) {
-        now.value = inWords(what);
-        progress.value = { done, steps };
-        // Figures grow in place.
-        measured.value = [...figures.rows];
+    await run(
+      plan,
+      {
+        step(what, done, steps, figures) {
+          now.value = inWords(what);
+          progress.value = { done, steps };
+          // Figures grow in place.
+          measured.value = [...figures.rows];
+        },
+        leftOut: ({ name }, reason) => void (leftOut.value = [...leftOut.value, { name, reason }]),
+        cleaning() {
+          phase.value = "cleaning";
+          now.value = "removing what was written";
+        },
       },
-      leftOut: ({ name }, reason) => void (leftOut.value = [...leftOut.value, { name, reason }]),
-      cleaning() {
-        phase.value = "cleaning";
-        now.value = "removing what was written";
-      },
-    }, stopping.signal);
+      stopping.signal,
+    );
     ending.value = "Done. Nothing of it is left in this browser.";
   } catch (error) {
-    ending.value = stopping.signal.aborted
-      ? "Stopped. What was measured until then is shown; nothing of it is left in this browser."
-      : `It did not work: ${error instanceof Error ? error.message.split("\n")[0] : error}.`;
+    ending.value =
+      error === stopping.signal.reason
+        ? "Stopped. What was measured until then is shown; nothing of it is left in this browser."
+        : `It did not work: ${error instanceof Error ? error.message.split("\n")[0] : error}.`;
   } finally {
     phase.value = "ready";
     now.value = "";
@@ -97,6 +104,8 @@ export async function startRun(): Promise<void> {
 
 /** With the contender as the charts name it. */
 function inWords(what: string): string {
-  const name = CONTENDERS.map(({ name }) => name).filter((it) => what.endsWith(it)).at(-1);
+  const name = CONTENDERS.map(({ name }) => name)
+    .filter((it) => what.endsWith(it))
+    .at(-1);
   return name ? what.slice(0, -name.length) + labelOf(name) : what;
 }

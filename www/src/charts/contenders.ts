@@ -39,7 +39,7 @@ export function labelOf(name: string): string {
 }
 
 /** Ours first, then peers, then floors; what looks the same stays as it was. */
-export function inOrder<T extends { name: string }>(all: T[]): T[] {
-  const place = ({ name }: T) => ORDER.indexOf(lookOf(name));
+export function inOrder<T>(all: T[], nameOf: (it: T) => string): T[] {
+  const place = (it: T) => ORDER.indexOf(lookOf(nameOf(it)));
   return [...all].sort((one, other) => place(one) - place(other));
 }

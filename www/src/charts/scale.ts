@@ -23,7 +23,10 @@ export function scaleOf(figures: Figure[]): Scale {
     const powers = scale.ticks().filter((tick) => /^10*$|^1e|^0\.0*1$/.test(String(tick)));
     return { isLog: true, at: scale, ticks: thinned(powers, Math.ceil((powers.length - 1) / 3)) };
   }
-  const scale = scaleLinear().domain([0, high || 1]).range([0, 100]).nice(3);
+  const scale = scaleLinear()
+    .domain([0, high || 1])
+    .range([0, 100])
+    .nice(3);
   const ticks = scale.ticks(3);
   return { isLog: false, at: scale, ticks: thinned(ticks, ticks.length > 4 ? 2 : 1) };
 }

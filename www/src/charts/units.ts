@@ -4,6 +4,7 @@ import { figure } from "../../../benches/javascript/report.mjs";
 const SYMBOLS: Record<string, string> = {
   us: "µs",
   "bytes per connection": "B",
+  millions: "M",
   times: "×",
   "times the mean": "×",
   "percent over the mean": "%",
@@ -16,7 +17,10 @@ function partsOf(unit: string): { symbol: string; rest: string } {
   if (unit in SYMBOLS) return { symbol: SYMBOLS[unit] ?? "", rest: unit === "us" ? "" : unit };
   const [first = "", ...others] = unit.split(" ");
   if (first.endsWith("/s")) return { symbol: "/s", rest: first.replace("/s", " a second") };
-  return { symbol: SYMBOLS[first] ?? first, rest: others.join(" ").replace("p50", "median").replace("p99", "99th percentile") };
+  return {
+    symbol: SYMBOLS[first] ?? first,
+    rest: others.join(" ").replace("p50", "median").replace("p99", "99th percentile"),
+  };
 }
 
 /** A number with its unit; numbers of four digits and more have thin spaces. */
@@ -34,11 +38,13 @@ export function kindOf(unit: string): string {
 /** What the axis measures. */
 export function axisOf(unit: string): string {
   const { symbol, rest } = partsOf(unit);
-  if (unit in SYMBOLS && rest !== "" || symbol === "/s") return rest;
-  return rest === "" ? symbol : `${symbol}${rest.startsWith("per ") ? " " : ", "}${rest}`;
+  if (rest === "") return symbol;
+  // It says the unit in full.
+  if (unit in SYMBOLS || symbol === "/s") return rest;
+  return rest.startsWith("per ") ? `${symbol} ${rest}` : `${symbol}, ${rest}`;
 }
 
 /** A number of five digits and more within a text, with thin spaces. */
-export function spaced(text: string): string {
-  return text.replaceAll(/\d{5,}/g, (digits) => digits.replaceAll(/\B(?=(\d{3})+$)/g, "\u202f"));
+export function spaced(text: string | number): string {
+  return String(text).replaceAll(/\d{5,}/g, (digits) => digits.replaceAll(/\B(?=(\d{3})+$)/g, "\u202f"));
 }
