@@ -8,8 +8,8 @@ export default defineConfig({
   // Wherever it is put: every address is relative.
   base: "./",
   plugins: [site(), offline()],
-  // The package is used as it is published: its module and worker stay beside it.
-  optimizeDeps: { exclude: ["connectory"], entries: ["src/**/*.{ts,tsx}", "!src/offline/**"] },
+  // These are used as they are published: their modules and workers stay beside them.
+  optimizeDeps: { exclude: ["connectory", "@sqlite.org/sqlite-wasm"], entries: ["src/**/*.{ts,tsx}", "!src/offline/**"] },
   server: { port: 5173, fs: { allow: [".."] } },
   preview: { port: 4173 },
   build: {

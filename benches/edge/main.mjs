@@ -24,7 +24,11 @@ const CLIENTS = 64;
 /** Writes between checkpoints for the curve; the log has four times as many rows. */
 const INTERVALS = args.quick ? [64, 4096] : [64, 256, 1024, 4096, 16_384];
 const SUBJECTS = ["ours", "peer"];
-const results = { base: BASE, cpu: cpus()[0].model, cores: cpus().length, loops: {}, writes: {}, cold: {}, throughput: {}, curve: [] };
+const { version: miniflare } = JSON.parse(readFileSync(new URL("../../tests/node_modules/miniflare/package.json", import.meta.url), "utf8"));
+const results = {
+  base: BASE, cpu: cpus()[0].model, cores: cpus().length, versions: { miniflare, node: process.version }, unix_seconds: Math.floor(Date.now() / 1000),
+  loops: {}, writes: {}, cold: {}, throughput: {}, curve: [],
+};
 
 const say = (text) => process.stderr.write(`${text}\n`);
 

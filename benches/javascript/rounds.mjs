@@ -34,6 +34,7 @@ export async function agree(contenders, seed, say) {
       }
     }
   };
+  await say("checking that all answer alike");
   for (const subject of subjects) await subject.open("agree");
   for (const step of steps(seed, 300)) await compare(step);
   if (subjects.every(({ kind }) => kind !== "memory")) {
@@ -41,14 +42,13 @@ export async function agree(contenders, seed, say) {
     for (const step of steps(seed + 1, 100)) await compare(step);
   }
   for (const subject of subjects) await subject.ask({ ask: "close" });
-  say(`${subjects.map(({ name }) => name).join(", ")} answer alike.`);
+  await say(`${subjects.map(({ name }) => name).join(", ")} answer alike.`);
 }
 
-/** Times every operation on stores that hold `size` connections. The first round only warms up. */
-export async function measure(contenders, isDurable, plan, say) {
-  const figures = new Figures();
+/** Times every operation on stores that hold `size` connections, into `figures`. The first round only warms up. */
+export async function measure(contenders, isDurable, plan, say, figures = new Figures()) {
   for (const contender of contenders) {
-    say(`filling ${contender.name}`);
+    await say(`filling ${contender.name}`);
     await contender.open("rounds");
     if (!isDisk(contender)) await contender.ask({ ask: "import", many: plan.size });
   }
@@ -60,7 +60,7 @@ export async function measure(contenders, isDurable, plan, say) {
       for (const contender of turns(round, contenders)) {
         if (isDisk(contender) && !["create", "together"].includes(operation)) continue;
         if (contender.operations && !contender.operations.includes(operation)) continue;
-        say(`round ${round} of ${plan.rounds}: ${operation}, ${contender.name}`);
+        await say(`round ${round} of ${plan.rounds}: ${operation}, ${contender.name}`);
         const asked = { ask: "time", operation, many, ms: plan.ms, round, size: plan.size };
         const { us, usSettled, flushes, ...others } = await contender.ask(asked);
         if (round === 0) continue;
@@ -79,11 +79,10 @@ export async function measure(contenders, isDurable, plan, say) {
 }
 
 /** Imports into a store that is empty, each round a new one. */
-export async function imports(contenders, isDurable, plan, say) {
-  const figures = new Figures();
+export async function imports(contenders, isDurable, plan, say, figures = new Figures()) {
   for (let round = 0; round < plan.imports; round += 1) {
     for (const contender of turns(round, contenders.filter((it) => !isDisk(it)))) {
-      say(`import ${round + 1} of ${plan.imports}: ${contender.name}`);
+      await say(`import ${round + 1} of ${plan.imports}: ${contender.name}`);
       await contender.open(`import-${round}`);
       const { us } = await contender.ask({ ask: "import", many: plan.imported });
       figures.push(`import, ${isDurable ? "durable" : "memory"}, each of ${plan.imported}`, "us", contender.name, us);
@@ -98,7 +97,7 @@ export async function coldStarts(contenders, start, plan, say) {
   const figures = new Figures();
   for (let round = 0; round <= plan.starts; round += 1) {
     for (const contender of turns(round, contenders)) {
-      say(`cold start ${round} of ${plan.starts}: ${contender.name}`);
+      await say(`cold start ${round} of ${plan.starts}: ${contender.name}`);
       const ms = await start(contender);
       // The first puts code and media into the caches of the disk.
       if (round > 0) figures.push("cold start to the first answered create", "ms", contender.name, ms);

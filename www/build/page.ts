@@ -12,6 +12,8 @@ export interface Page {
   section: Section;
   /** What stands between header and footer. Addresses within the site begin with `root`. */
   body: (root: string) => VNode;
+  /** Style sheets beside that of all pages, from the root of the sources. */
+  styles?: string[];
   /** The module that brings it to life, from the root of the sources. */
   script?: string;
   /** Its own styles, from the root of the sources: linked, so that it is never seen without them. */

@@ -3,7 +3,7 @@ const WRITE_BYTES = 320;
 const FILE_BYTES = 16 << 20;
 
 export async function open({ kind, place }) {
-  const file = await (kind === "file" ? nodeFile(place) : opfsFile(place));
+  const file = kind === "file" ? nodeFile(place) : await opfsFile(place);
   const bytes = new Uint8Array(WRITE_BYTES).fill(7);
   for (const piece = new Uint8Array(1 << 20); file.at < FILE_BYTES; file.at += piece.length) file.write(piece, file.at);
   file.flush();
@@ -21,8 +21,8 @@ export async function open({ kind, place }) {
   };
 }
 
-async function nodeFile(place) {
-  const { openSync, writeSync, fdatasyncSync, closeSync } = await import("node:fs");
+function nodeFile(place) {
+  const { openSync, writeSync, fdatasyncSync, closeSync } = process.getBuiltinModule("node:fs");
   const file = openSync(place, "w+");
   return {
     at: 0,

@@ -1,9 +1,9 @@
 // Connectory as it is installed.
 const DIST = globalThis.process ? "../../../bindings/npm/dist/node.js" : "/connectory/browser.js";
 
-export async function open({ kind, place }) {
-  const { open } = await import(DIST);
-  const store = await open({ memory: { memory: true }, file: { path: place }, opfs: { name: place } }[kind]);
+export async function open({ kind, place }, load = () => import(/* @vite-ignore */ DIST)) {
+  const { open } = await load();
+  const store = await open({ memory: { memory: true }, file: { path: place }, opfs: { name: place, persist: false } }[kind]);
   return {
     create: (request) => store.create(request),
     createMany: (requests) => store.createMany(requests),

@@ -8,8 +8,8 @@ const PRAGMAS = {
   "opfs-wal": "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;",
 };
 
-export async function open({ kind, place }) {
-  const { default: init } = await import(MODULE);
+export async function open({ kind, place }, load = () => import(/* @vite-ignore */ MODULE)) {
+  const { default: init } = await load();
   const sqlite = await init();
   if (kind === "memory") return registry(adapt(new sqlite.oo1.DB(":memory:")), PRAGMAS[kind]);
   const pool = await sqlite.installOpfsSAHPoolVfs({ name: place, directory: `/${place}` });
