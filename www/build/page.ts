@@ -16,8 +16,6 @@ export interface Page {
   styles?: string[];
   /** The module that brings it to life, from the root of the sources. */
   script?: string;
-  /** Its own styles, from the root of the sources: linked, so that it is never seen without them. */
-  styles?: string[];
 }
 
 export const SECTIONS = [
