@@ -8,11 +8,15 @@ import { launch } from "../npm/chromium.mjs";
 
 const dist = new URL("../../www/dist/", import.meta.url);
 const TYPES = {
-  ".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".json": "application/json", ".svg": "image/svg+xml",
+  ".css": "text/css",
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".json": "application/json",
+  ".svg": "image/svg+xml",
   ".wasm": "application/wasm",
 };
 
-/** Serves the built site to a browser for the tests of a file; what is handed back is filled before the first of them. */
+/** Serves the built site to a browser for the tests of a file; what it returns is filled before the first of them. */
 function onSite({ args = [] } = {}) {
   const site = {};
   const server = createServer(async ({ url }, response) => {
@@ -123,7 +127,7 @@ test("a section is found and opened by keyboard alone", () =>
     await isInView(page, "create");
   }));
 
-test("search opens by Ctrl+K and by the button of every page, closes by Escape, and goes to a section of the same page", () =>
+test("search opens by Ctrl+K and by a button, closes by Escape, and goes to a section of the same page", () =>
   on("documents/reference/", async (page) => {
     await page.getByRole("banner").getByRole("button", { name: "Search" }).click();
     await dialog(page).waitFor();
@@ -171,22 +175,29 @@ test("documents and search work offline", () =>
   }));
 
 test("the copy buttons copy what is shown", () =>
-  on("code/", async (page) => {
-    const buttons = page.locator(".copy:visible");
-    const codes = page.locator(".panel:visible code");
-    assert.equal(await buttons.count(), 12);
-    for (const at of [0, 7, 11]) {
-      await buttons.nth(at).click();
-      await buttons.nth(at).getByText("Copied").waitFor();
-      assert.equal(await page.evaluate(() => navigator.clipboard.readText()), await codes.nth(at).textContent());
-    }
-  }, { permissions: ["clipboard-read", "clipboard-write"] }));
+  on(
+    "code/",
+    async (page) => {
+      const buttons = page.locator(".copy:visible");
+      const codes = page.locator(".panel:visible code");
+      assert.equal(await buttons.count(), 12);
+      for (const at of [0, 7, 11]) {
+        await buttons.nth(at).click();
+        await buttons.nth(at).getByText("Copied").waitFor();
+        assert.equal(await page.evaluate(() => navigator.clipboard.readText()), await codes.nth(at).textContent());
+      }
+    },
+    { permissions: ["clipboard-read", "clipboard-write"] },
+  ));
 
 test("the arrow keys choose a language for all steps, which is kept", () =>
   on("code/", async (page) => {
     const tabs = page.getByRole("tablist", { name: "Follow changes" }).getByRole("tab");
     const chosen = page.locator('[role=tab][aria-selected="true"]');
-    const shown = () => page.locator(".panel:visible").evaluateAll((panels) => [...new Set(panels.map(({ dataset }) => dataset.language))]);
+    const shown = () =>
+      page
+        .locator(".panel:visible")
+        .evaluateAll((panels) => [...new Set(panels.map(({ dataset }) => dataset.language))]);
     const atTop = () => tabs.first().evaluate((tab) => Math.round(tab.getBoundingClientRect().top));
     await tabs.nth(1).focus();
     const top = await atTop();
@@ -206,22 +217,30 @@ test("the arrow keys choose a language for all steps, which is kept", () =>
   }));
 
 test("without scripts all languages are shown, and nothing that needs a script", () =>
-  on("code/", async (page) => {
-    assert.equal(await page.locator(".panel:visible").count(), 48);
-    assert.equal(await page.locator("[role=tab]:visible, .copy:visible, [data-search]:visible").count(), 0);
-    assert.equal(await page.locator(".panel-name:visible").first().textContent(), "Rust");
-  }, { javaScriptEnabled: false }));
+  on(
+    "code/",
+    async (page) => {
+      assert.equal(await page.locator(".panel:visible").count(), 48);
+      assert.equal(await page.locator("[role=tab]:visible, .copy:visible, [data-search]:visible").count(), 0);
+      assert.equal(await page.locator(".panel-name:visible").first().textContent(), "Rust");
+    },
+    { javaScriptEnabled: false },
+  ));
 
 test("on a phone the documents fold into a list, and no page is wider than the window", () =>
-  on("documents/reference/", async (page) => {
-    const reference = page.getByRole("navigation", { name: "Documents" }).getByRole("link", { name: "Durability" });
-    assert.equal(await reference.isVisible(), false);
-    await page.locator("summary").click();
-    await reference.click();
-    await reference.waitFor({ state: "hidden" });
-    await isInView(page, "durability");
-    for (const path of ["documents/", "documents/readme/", "documents/http/", "documents/scaling/", "code/"]) {
-      await page.goto(site.url + path);
-      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), path);
-    }
-  }, { viewport: { width: 360, height: 740 } }));
+  on(
+    "documents/reference/",
+    async (page) => {
+      const reference = page.getByRole("navigation", { name: "Documents" }).getByRole("link", { name: "Durability" });
+      assert.equal(await reference.isVisible(), false);
+      await page.locator("summary").click();
+      await reference.click();
+      await reference.waitFor({ state: "hidden" });
+      await isInView(page, "durability");
+      for (const path of ["documents/", "documents/readme/", "documents/http/", "documents/scaling/", "code/"]) {
+        await page.goto(site.url + path);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), path);
+      }
+    },
+    { viewport: { width: 360, height: 740 } },
+  ));

@@ -60,7 +60,9 @@ test("the page shows what is in the programs, line for line", () => {
     const program = readFileSync(file(`www/examples/${files[language]}`), "utf8");
     const lines = textOf(code).split("\n");
     // What stands in a function is shown without its indentation.
-    const isThere = ["", "    "].some((indent) => program.includes(lines.map((line) => line && indent + line).join("\n")));
+    const isThere = ["", "    "].some((indent) =>
+      program.includes(lines.map((line) => line && indent + line).join("\n")),
+    );
     assert.ok(isThere, `${files[language]} has no\n${lines.join("\n")}`);
     shown += 1;
   }

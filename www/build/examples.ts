@@ -20,24 +20,30 @@ function cut({ file }: Language): Map<string, string> {
 }
 
 function toTheLeft(lines: string): string {
-  const indents = lines.split("\n").filter((line) => line.trim() !== "").map((line) => line.search(/\S/));
+  const indents = [...lines.matchAll(/^ *(?=\S)/gm)].map(([indent]) => indent.length);
   return lines.replaceAll(new RegExp(`^ {${Math.min(...indents)}}`, "gm"), "").trimEnd();
 }
 
-/** The code of a step in a language, or why there is none; it fails where there is neither, or both. */
-export function examples(steps: { id: string; missing?: Partial<Record<Language["id"], string>> }[]): Map<string, Map<Language["id"], string>> {
-  const programs = LANGUAGES.map((language) => [language, cut(language)] as const);
-  for (const [{ file }, found] of programs) {
-    for (const name of found.keys()) if (!steps.some(({ id }) => id === name)) throw new Error(`${file}: nothing shows the step ${name}`);
+interface Step {
+  id: string;
+  /** The languages in which it does not exist, and why. */
+  missing?: Partial<Record<Language["id"], string>>;
+}
+
+/** The code of every step by language. Fails where a step is missing without a reason, or has no place on the page. */
+export function examples(steps: Step[]): Map<string, Map<Language["id"], string>> {
+  const codes = new Map(steps.map(({ id }) => [id, new Map<Language["id"], string>()]));
+  for (const language of LANGUAGES) {
+    const program = cut(language);
+    for (const { id, missing } of steps) {
+      const code = program.get(id);
+      if (code !== undefined) codes.get(id)?.set(language.id, code);
+      const isDeclared = missing?.[language.id] !== undefined;
+      if (isDeclared && code !== undefined) throw new Error(`${language.file} has the step ${id}, said to be missing`);
+      if (!isDeclared && code === undefined) throw new Error(`${language.file} has no step ${id}`);
+    }
+    const unknown = [...program.keys()].find((name) => !codes.has(name));
+    if (unknown) throw new Error(`${language.file} has the step ${unknown}, which nothing shows`);
   }
-  return new Map(steps.map(({ id, missing }) => {
-    const codes = programs.flatMap(([language, found]) => {
-      const code = found.get(id);
-      if ((code === undefined) !== (missing?.[language.id] !== undefined)) {
-        throw new Error(`${language.file}: the step ${id} is ${code === undefined ? "missing" : "there, but declared missing"}`);
-      }
-      return code === undefined ? [] : [[language.id, code] as const];
-    });
-    return [id, new Map(codes)];
-  }));
+  return codes;
 }

@@ -19,7 +19,8 @@ export function target(href: string, from: Document): { file: string; hash: stri
   if (address === "") return { file: from.file, hash };
   const file = new RegExp(`^${GITHUB}/(?:blob|tree)/main/(.*?)/?$`).exec(address)?.[1];
   if (file !== undefined) return { file, hash };
-  return /^[a-z]+:/.test(address) ? undefined : { file: posix.normalize(posix.join(posix.dirname(from.file), address)), hash };
+  if (/^[a-z]+:/.test(address)) return undefined;
+  return { file: posix.join(posix.dirname(from.file), address), hash };
 }
 
 /** A link of the document `from`, as its page says it: to another page, or to a file where people read it. */
@@ -33,14 +34,16 @@ export function link(href: string, from: Document): string {
 
 /** Fails where a link of these pages leads to a place that another of them does not have. */
 export function check(pages: { path: string; html: string }[]): void {
-  const anchors = new Map(pages.map(({ path, html }) => [path, new Set([...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id))]));
+  const anchorsOf = (html: string) => new Set([...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
+  const anchors = new Map(pages.map(({ path, html }) => [path, anchorsOf(html)]));
   const wrong = pages.flatMap(({ path, html }) =>
     [...html.matchAll(/ href="([^"]+)"/g)].flatMap(([, href = ""]) => {
       const { host, pathname, hash } = new URL(href, `http://site/${path}`);
       if (host !== "site") return [];
       const id = decodeURIComponent(hash.slice(1));
       const there = anchors.get(pathname.slice(1));
-      return there && (id === "" || id === "main" || there.has(id)) ? [] : [`${path} links to ${href}, which is not there`];
+      const isThere = there && (id === "" || id === "main" || there.has(id));
+      return isThere ? [] : [`${path} links to ${href}, which is not there`];
     }),
   );
   if (wrong.length > 0) throw new Error(wrong.join("\n"));

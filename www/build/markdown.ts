@@ -32,8 +32,12 @@ class Labels {
   }
 }
 
-const markdown = new MarkdownIt({ html: true })
-  .use(anchor, { slugify, uniqueSlugStartIndex: 1, level: [1, 2, 3, 4], permalink: anchor.permalink.headerLink({ class: "to-here" }) });
+const markdown = new MarkdownIt({ html: true }).use(anchor, {
+  slugify,
+  uniqueSlugStartIndex: 1,
+  level: [1, 2, 3, 4],
+  permalink: anchor.permalink.headerLink({ class: "to-here" }),
+});
 
 /** What is being rendered, as the rules below are told. */
 interface Place {
@@ -97,7 +101,8 @@ function image(token: Token | undefined, { from }: Place): string {
   const size = /<svg[^>]* width="(\d+)" height="(\d+)"/.exec(readFileSync(file, "utf8"));
   if (!size) throw new Error(`${file} does not say how large it is`);
   const src = relative(resolve(REPOSITORY, "www", from.path), file);
-  return `<img class="plot" src="${src}" alt="${escape(token?.content ?? "")}" width="${size[1]}" height="${size[2]}" loading="lazy" />`;
+  const alt = escape(token?.content ?? "");
+  return `<img class="plot" src="${src}" alt="${alt}" width="${size[1]}" height="${size[2]}" loading="lazy" />`;
 }
 
 /** Comments are for tools. */

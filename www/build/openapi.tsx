@@ -1,16 +1,37 @@
-// The HTTP reference, made from the OpenAPI description of the engine's sources: operations by tag, then what they share.
+// The HTTP reference, from the OpenAPI description in the engine's sources: operations by tag, then what they share.
 import { type ComponentChildren, Fragment, type VNode } from "preact";
 import { DESCRIPTION } from "./library.ts";
 import { onGitHub } from "./links.ts";
-import { api, between, Example, Fields, find, nameOf, Rules, type Schema, Table, Text, Type, Value, Whole } from "./schema.tsx";
+import {
+  api, between, Example, Fields, find, nameOf, Required, Rules, type Schema, Table, Text, Type, Value, Whole,
+} from "./schema.tsx";
 
+interface Content {
+  schema: Schema;
+  example?: unknown;
+  examples?: Record<string, { summary: string; value: unknown }>;
+}
 interface Body {
   required?: boolean;
-  content: Record<string, { schema: Schema; example?: unknown; examples?: Record<string, { summary: string; value: unknown }> }>;
+  content: Record<string, Content>;
 }
-interface Parameter { $ref?: string; name: string; in: string; required?: boolean; description: string; schema: Schema; example?: unknown }
-interface Header { $ref?: string; required?: boolean; description: string; schema: Schema }
-interface Response { $ref?: string; description: string; headers?: Record<string, Header>; content?: Body["content"] }
+interface Header {
+  $ref?: string;
+  required?: boolean;
+  description: string;
+  schema: Schema;
+}
+interface Parameter extends Header {
+  name: string;
+  in: string;
+  example?: unknown;
+}
+interface Response {
+  $ref?: string;
+  description: string;
+  headers?: Record<string, Header>;
+  content?: Record<string, Content>;
+}
 interface Operation {
   operationId: string;
   tags: string[];
@@ -29,13 +50,14 @@ const operations: Listed[] = Object.entries<Record<string, Operation>>(api.paths
   Object.keys(item).filter((key) => METHODS.includes(key)).map((method) => {
     const operation = item[method] as Operation;
     const shared = (item.parameters ?? []) as unknown as Parameter[];
-    return { ...operation, method: method.toUpperCase(), path, parameters: [...shared, ...(operation.parameters ?? [])] };
+    const parameters = [...shared, ...(operation.parameters ?? [])];
+    return { ...operation, method: method.toUpperCase(), path, parameters };
   }),
 );
 
-const Heading = ({ id, level: H, children }: { id: string; level: "h2" | "h3"; children: ComponentChildren }): VNode => (
-  <H id={id} tabIndex={-1}><a class="to-here" href={`#${id}`}>{children}</a></H>
-);
+function Heading({ id, level: H, children }: { id: string; level: "h2" | "h3"; children: ComponentChildren }): VNode {
+  return <H id={id} tabIndex={-1}><a class="to-here" href={`#${id}`}>{children}</a></H>;
+}
 
 function Request({ of, label }: { of: Body; label: string }): VNode {
   return (
@@ -43,10 +65,13 @@ function Request({ of, label }: { of: Body; label: string }): VNode {
       <h4>Request body</h4>
       {Object.entries(of.content).map(([type, { schema, example, examples }]) => (
         <Fragment key={type}>
-          <p><code>{type}</code>: <Type of={schema} />{of.required ? <> <span class="badge warn">required</span></> : ", may be left out"}</p>
+          <p><code>{type}</code>: <Type of={schema} />{of.required ? <Required /> : ", may be left out"}</p>
           {schema.$ref && <Fields of={find(schema)} label={`${label}, fields of the body`} />}
           {Object.entries(examples ?? {}).map(([name, { summary, value }]) => (
-            <Fragment key={name}><p class="caption">{summary}</p><Example label={`${label}, example: ${summary}`} of={value} /></Fragment>
+            <Fragment key={name}>
+              <p class="caption">{summary}</p>
+              <Example label={`${label}, example: ${summary}`} of={value} />
+            </Fragment>
           ))}
           {example !== undefined && <Example label={`${label}, example of ${type}`} of={example} />}
         </Fragment>
@@ -101,7 +126,7 @@ function Parameters({ of, label }: { of: Listed; label: string }): VNode | null 
       <Table label={`${label}, parameters`} head={["name", "in", "type", "meaning and rules"]}>
         {of.parameters.map(find).map(({ name, in: where, required, description, schema, example }) => (
           <tr key={name}>
-            <th scope="row"><code>{name}</code>{required && <> <span class="badge warn">required</span></>}</th>
+            <th scope="row"><code>{name}</code>{required && <Required />}</th>
             <td>{where}</td>
             <td class="type"><Type of={schema} /></td>
             <td>
@@ -121,7 +146,8 @@ const Address = ({ of: { method, path } }: { of: Listed }): VNode => (
 
 /** Where the headers of answers are shared: the name under which each is sent. */
 function headers(): [string, string, Header][] {
-  const all = operations.flatMap(({ responses }) => Object.values(responses).flatMap((said) => Object.entries(find(said).headers ?? {})));
+  const responses = operations.flatMap(({ responses }) => Object.values(responses));
+  const all = responses.flatMap((said) => Object.entries(find(said).headers ?? {}));
   const names = new Map(all.map(([name, { $ref = "" }]) => [nameOf($ref), name]));
   return Object.entries<Header>(api.components.headers).map(([key, header]) => [key, names.get(key) ?? key, header]);
 }
@@ -133,7 +159,8 @@ export function HttpReference(): VNode {
       {api.info.description.split("\n\n").map((text: string) => <Text key={text} as="p" of={text} />)}
       <p>
         This page is made from <a href={onGitHub(DESCRIPTION)}>openapi.json</a>, which every server also answers
-        at <a href="#openapi"><code>GET /openapi.json</code></a>. What the words mean is in the <a href="../reference/">reference</a>.
+        at <a href="#openapi"><code>GET /openapi.json</code></a>. What the words mean is in
+        the <a href="../reference/">reference</a>.
       </p>
       <nav class="operations" aria-label="Operations">
         {api.tags.map(({ name }: { name: string }) => (
@@ -142,7 +169,8 @@ export function HttpReference(): VNode {
             <ul>
               {operations.filter(({ tags }) => tags.includes(name)).map((operation) => (
                 <li key={operation.operationId}>
-                  <a href={`#${operation.operationId}`}><Address of={operation} /></a> <span class="muted">{operation.summary}</span>
+                  <a href={`#${operation.operationId}`}><Address of={operation} /></a>{" "}
+                  <span class="muted">{operation.summary}</span>
                 </li>
               ))}
             </ul>

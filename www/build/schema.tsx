@@ -42,8 +42,11 @@ export const Text = ({ of, as: As = "span" }: { of: string | undefined; as?: "sp
   of ? <As dangerouslySetInnerHTML={{ __html: inline(of) }} /> : null;
 export const Value = ({ of }: { of: unknown }): VNode => <code>{JSON.stringify(of)}</code>;
 
+export const Required = (): VNode => <> <span class="badge warn">required</span></>;
+
 /** A table that scrolls by itself. */
-export function Table({ label, head, children }: { label: string; head: string[]; children: ComponentChildren }): VNode {
+export function Table(props: { label: string; head: string[]; children: ComponentChildren }): VNode {
+  const { label, head, children } = props;
   return (
     <div class="scroll" role="region" tabIndex={0} aria-label={label}>
       <table class="fields">
@@ -85,7 +88,7 @@ const RULES: [string, (value: unknown) => string][] = [
   ["x-maxBytes", (value) => `at most ${value} bytes`],
   ["minItems", (value) => `at least ${value} item${value === 1 ? "" : "s"}`],
   ["maxItems", (value) => `at most ${value} items`],
-  ["pattern", (value) => (String(value).length > 100 ? "a pattern, see the description" : `matches \`${value}\``)],
+  ["pattern", (value) => (String(value).length > 100 ? "a pattern, see openapi.json" : `matches \`${value}\``)],
   ["not", (value) => `does not match \`${(value as Schema).pattern}\``],
   ["default", (value) => `default \`${JSON.stringify(value)}\``],
 ];
@@ -96,7 +99,8 @@ export function Rules({ of }: { of: Schema }): VNode | null {
     ...RULES.flatMap(([name, say]) => (name in of ? [say(of[name])] : [])),
     ...(of.deprecated ? ["deprecated"] : []),
   ].join(", ");
-  return rules === "" ? null : <span class="rules"><Text of={`${rules.charAt(0).toUpperCase()}${rules.slice(1)}.`} /></span>;
+  if (rules === "") return null;
+  return <span class="rules"><Text of={`${rules.charAt(0).toUpperCase()}${rules.slice(1)}.`} /></span>;
 }
 
 export function Fields({ of, label }: { of: Schema; label: string }): VNode {
@@ -104,7 +108,7 @@ export function Fields({ of, label }: { of: Schema; label: string }): VNode {
     <Table label={label} head={["field", "type", "meaning and rules"]}>
       {Object.entries(of.properties ?? {}).map(([name, field]) => (
         <tr key={name}>
-          <th scope="row"><code>{name}</code>{of.required?.includes(name) && <> <span class="badge warn">required</span></>}</th>
+          <th scope="row"><code>{name}</code>{of.required?.includes(name) && <Required />}</th>
           <td class="type"><Type of={field} /></td>
           <td><Text of={find(field).description} /> <Rules of={field} /></td>
         </tr>

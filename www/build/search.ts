@@ -7,7 +7,9 @@ import { type Found, OPTIONS } from "../src/search/options.ts";
 export function searchIndex(): string {
   const index = new MiniSearch<Found>(OPTIONS);
   const found = texts.flatMap(({ path, name, sections }) =>
-    sections.map(({ id, title, level, text }) => ({ url: level === 1 ? path : `${path}#${id}`, page: name, title, text })),
+    sections.map(({ id, title, level, text }) => {
+      return { url: level === 1 ? path : `${path}#${id}`, page: name, title, text };
+    }),
   );
   index.addAll(found.map((section, id) => ({ id, ...section })));
   return JSON.stringify(index);

@@ -39,9 +39,9 @@ signup=(--json '{"domain": "github.com", "profile_name": "user-123"}' --header "
 
 made=$(api "$connections" "${signup[@]}")
 # As if the answer had been lost:
-again=$(api "$connections" "${signup[@]}" --dump-header head)
+again=$(api "$connections" "${signup[@]}" --dump-header headers)
 [ "$again" = "$made" ]
-grep --quiet --ignore-case '^idempotency-replayed: true' head
+grep --quiet --ignore-case '^idempotency-replayed: true' headers
 # end
 
 # step: many
@@ -62,8 +62,8 @@ pages=()
 address="$connections?profile_name=bulk&limit=100"
 cursor=
 while
-    pages+=("$(api "$address$cursor" --dump-header head | jq length)")
-    next=$(sed --quiet 's/^x-next-cursor: \(.*\)\r$/\1/Ip' head)
+    pages+=("$(api "$address$cursor" --dump-header headers | jq length)")
+    next=$(sed --quiet 's/^x-next-cursor: \(.*\)\r$/\1/Ip' headers)
     [ -n "$next" ]
 do
     cursor="&cursor=$next"

@@ -21,19 +21,20 @@ const STEPS: Step[] = [
   {
     id: "open",
     title: "Open a store",
-    text: "In Rust and TypeScript the engine runs in your process, on a file. The SDK runs on a store in memory here, without a " +
-      "network; curl asks a server, `connectory serve`.",
+    text: `In Rust and TypeScript the engine runs in your process, on a file. The SDK runs on a store in memory here,
+      without a network; curl asks a server, \`connectory serve\`.`,
   },
   {
     id: "create",
     title: "Create a connection",
-    text: "The pair of profile and domain is free, so it gets a connection. Once this is answered, it survives power loss.",
+    text: `The pair of profile and domain is free, so it gets a connection.
+      Once this is answered, it survives power loss where the store is on disk.`,
   },
   {
     id: "conflict",
     title: "Learn who holds the pair",
-    text: "The pair is taken, and the conflict names its holder. In the engine a conflict is an answer; over HTTP it is 409, " +
-      "which the SDK throws after one request.",
+    text: `The pair is taken, and the conflict names its holder.
+      In the engine a conflict is an answer; over HTTP it is 409, which the SDK throws after one request.`,
   },
   {
     id: "ensure",
@@ -43,8 +44,8 @@ const STEPS: Step[] = [
   {
     id: "retry",
     title: "Retry after a lost answer",
-    text: "Under an idempotency key the same request can be sent again: it is answered with the connection that it made, not " +
-      "with a conflict.",
+    text: `Under an idempotency key the same request can be sent again: it is answered with the connection that it made,
+      not with a conflict.`,
   },
   {
     id: "many",
@@ -59,12 +60,13 @@ const STEPS: Step[] = [
   {
     id: "list",
     title: "List with a filter, walk the pages",
-    text: "Newest first, at most 100 on a page. A cursor stays good whatever is written meanwhile: nothing is listed twice.",
+    text: `Newest first, at most 100 on a page.
+      A cursor stays good whatever is written meanwhile: nothing is listed twice.`,
   },
   {
     id: "update",
     title: "Update",
-    text: "Only what is named changes; an empty `login_url` takes it away.",
+    text: "Only what is named changes; an empty `login_url`, in Rust `Edit::Clear`, takes it away.",
   },
   {
     id: "delete",
@@ -74,18 +76,23 @@ const STEPS: Step[] = [
   {
     id: "changes",
     title: "Follow changes",
-    text: "Every create, update and delete has a number, and a subscriber gets them without a gap from whatever number it says.",
+    text: `Every create, update and delete has a number.
+      A subscriber gets them without a gap, from whatever number it says.`,
     missing: {
-      sdk: "There are no changes over HTTP, and so none in the SDK. The store under `createFetch` has `subscribe`, see TypeScript.",
-      curl: "There are no changes over HTTP. On the machine of the store, `connectory changes --follow` prints them as lines of JSON.",
+      sdk: `There are no changes over HTTP, and so none in the SDK.
+        The store under \`createFetch\` has \`subscribe\`, see TypeScript.`,
+      curl: `There are no changes over HTTP.
+        On the machine of the store, \`connectory changes --follow\` prints them as lines of JSON.`,
     },
   },
   {
     id: "dump",
     title: "Dump and load",
-    text: "A dump is one moment of the store as JSON Lines. A load takes all of it or nothing, and equal stores dump equal bytes.",
+    text: `A dump is one moment of the store as JSON Lines.
+      A load takes all of it or nothing, and equal stores dump equal bytes.`,
     missing: {
-      sdk: "The API that the SDK was made for has no dumps. The store under `createFetch` has `dump` and `load`, see TypeScript.",
+      sdk: `The API that the SDK was made for has no dumps.
+        The store under \`createFetch\` has \`dump\` and \`load\`, see TypeScript.`,
     },
   },
 ];
@@ -95,13 +102,16 @@ const codes = examples(STEPS);
 function Panel({ step, language }: { step: Step; language: Language }): VNode {
   const { id, name, highlighted } = language;
   const code = codes.get(step.id)?.get(id);
+  const panel = `${step.id}-${id}`;
+  const label = `${step.title}, ${name}`;
   return (
-    <div class="panel" role="tabpanel" id={`${step.id}-${id}`} aria-labelledby={`${step.id}-${id}-tab`} data-language={id}>
+    <div class="panel" role="tabpanel" id={panel} aria-labelledby={`${panel}-tab`} data-language={id}>
       <p class="panel-name">{name}</p>
-      {code === undefined ? <p class="note" dangerouslySetInnerHTML={{ __html: inline(step.missing?.[id] ?? "") }} /> : (
+      {code === undefined && <p class="note" dangerouslySetInnerHTML={{ __html: inline(step.missing?.[id] ?? "") }} />}
+      {code !== undefined && (
         <>
-          <button class="small quiet copy needs-script" type="button" aria-label={`Copy, ${step.title} in ${name}`}>Copy</button>
-          <pre class="scroll" role="region" tabIndex={0} aria-label={`${step.title} in ${name}`}>
+          <button class="small quiet copy needs-script" type="button" aria-label={`Copy: ${label}`}>Copy</button>
+          <pre class="scroll" role="region" tabIndex={0} aria-label={label}>
             <code dangerouslySetInnerHTML={{ __html: highlight(code, highlighted) }} />
           </pre>
         </>
@@ -113,7 +123,15 @@ function Panel({ step, language }: { step: Step; language: Language }): VNode {
 const Tabs = ({ step }: { step: Step }): VNode => (
   <div role="tablist" aria-label={`Language of "${step.title}"`} class="needs-script">
     {LANGUAGES.map(({ id, name }) => (
-      <button type="button" role="tab" id={`${step.id}-${id}-tab`} aria-controls={`${step.id}-${id}`} data-language={id}>{name}</button>
+      <button
+        type="button"
+        role="tab"
+        id={`${step.id}-${id}-tab`}
+        aria-controls={`${step.id}-${id}`}
+        data-language={id}
+      >
+        {name}
+      </button>
     ))}
   </div>
 );
@@ -131,8 +149,8 @@ export const code: Page = {
       <script src={`${root}language.js`} {...{ "vite-ignore": true }} />
       <h1>The same steps, four ways</h1>
       <p class="lead">
-        In Rust, in TypeScript, with the official SDK (@onkernel/sdk) and with curl. Each is cut out of a program that the tests run
-        from beginning to end, with its assertions:{" "}
+        In Rust, in TypeScript, with the official SDK (@onkernel/sdk) and with curl. Each is cut out of a program that the
+        tests run from beginning to end, with its assertions:{" "}
         {LANGUAGES.map(({ file }, at) => <>{at > 0 && ", "}<a href={onGitHub(file)}>{basename(file)}</a></>)}.
       </p>
       {STEPS.map((step) => (

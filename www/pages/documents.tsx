@@ -24,7 +24,7 @@ check(written);
 const index: Page = {
   path: "documents/",
   title: "Documents",
-  description: "The documents of Connectory: the contract, the HTTP API, the npm package, the Worker, the reasons behind it.",
+  description: "The documents of Connectory: the contract, the HTTP API, the npm package, the Worker, the reasons.",
   section: "Documents",
   styles: STYLES,
   script: "/src/side/side.ts",

@@ -6,5 +6,6 @@
   } catch {
     // Storage is forbidden.
   }
-  document.documentElement.dataset.language = ["rust", "typescript", "sdk", "curl"].includes(language) ? language : "typescript";
+  const isKnown = ["rust", "typescript", "sdk", "curl"].includes(language);
+  document.documentElement.dataset.language = isKnown ? language : "typescript";
 })();

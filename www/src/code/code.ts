@@ -28,7 +28,7 @@ function choose(tab: HTMLButtonElement): void {
 
 for (const list of document.querySelectorAll("[role=tablist]")) {
   const own = tabs.filter((tab) => list.contains(tab));
-  list.addEventListener("click", ({ target }) => own.includes(target as HTMLButtonElement) && choose(target as HTMLButtonElement));
+  for (const tab of own) tab.addEventListener("click", () => choose(tab));
   list.addEventListener("keydown", (event) => {
     const { key } = event as KeyboardEvent;
     const at = own.indexOf(event.target as HTMLButtonElement);
@@ -43,11 +43,12 @@ for (const list of document.querySelectorAll("[role=tablist]")) {
 show(html.dataset.language ?? "typescript");
 
 const status = document.querySelector("#copied");
-for (const button of document.querySelectorAll<HTMLButtonElement>(".copy")) {
+const buttons = [...document.querySelectorAll<HTMLButtonElement>(".copy")];
+for (const button of buttons) {
   button.addEventListener("click", async () => {
-    const said = await navigator.clipboard.writeText(button.nextElementSibling?.textContent ?? "").then(() => "Copied", () => "Not copied");
-    button.textContent = said;
-    if (status) status.textContent = said;
+    const code = button.nextElementSibling?.textContent ?? "";
+    const said = await navigator.clipboard.writeText(code).then(() => "Copied", () => "Not copied");
+    for (const one of buttons) one.textContent = one === button ? said : "Copy";
+    if (status) status.textContent = `${said}: ${button.nextElementSibling?.ariaLabel}`;
   });
-  button.addEventListener("blur", () => (button.textContent = "Copy"));
 }

@@ -14,5 +14,10 @@ export interface Found {
 export const OPTIONS: Options<Found> = {
   fields: ["title", "page", "text"],
   storeFields: ["url", "page", "title", "text"],
-  searchOptions: { boost: { title: 4, page: 2 }, prefix: true, fuzzy: (term) => (term.length > 4 ? 0.2 : false), combineWith: "AND" },
+  searchOptions: {
+    boost: { title: 4, page: 2 },
+    prefix: true,
+    fuzzy: (term) => (term.length > 4 ? 0.2 : false),
+    combineWith: "AND",
+  },
 };

@@ -16,8 +16,9 @@ dialog.className = "search";
 dialog.setAttribute("aria-label", "Search the documents");
 dialog.innerHTML = `
   <div class="search-bar">
-    <input type="text" role="combobox" aria-label="Search the documents" placeholder="Search the documents" aria-autocomplete="list"
-      aria-expanded="false" aria-controls="search-results" autocomplete="off" autocapitalize="off" spellcheck="false" enterkeyhint="go">
+    <input type="text" role="combobox" aria-label="Search the documents" placeholder="Search the documents"
+      aria-autocomplete="list" aria-expanded="false" aria-controls="search-results"
+      autocomplete="off" autocapitalize="off" spellcheck="false" enterkeyhint="go">
     <button type="button" class="quiet">Close</button>
   </div>
   <div id="search-results" role="listbox" aria-label="Sections"></div>
@@ -56,8 +57,14 @@ async function search(): Promise<void> {
   // Sections with all the words, or else with some.
   const all = loaded.search(asked);
   const found = (all.length > 0 ? all : loaded.search(asked, { combineWith: "OR" })) as Result[];
-  const count = found.length === 0 ? "Nothing was found." : found.length === 1 ? "1 section" : `${found.length} sections`;
-  show(found.slice(0, MOST), found.length > MOST ? `${count}, the first ${MOST} are shown` : count);
+  show(found.slice(0, MOST), count(found.length));
+}
+
+/** What is said of so many. */
+function count(found: number): string {
+  if (found === 0) return "Nothing was found.";
+  if (found === 1) return "1 section";
+  return found > MOST ? `${found} sections, the first ${MOST} are shown` : `${found} sections`;
 }
 
 function show(results: Result[], said: string): void {
@@ -84,7 +91,9 @@ function option({ url, page, title, text, terms }: Result, at: number): HTMLElem
 
 /** Where a word begins that was found; the longest of those that begin there. */
 function wordsOf(terms: string[]): RegExp {
-  const escaped = [...terms].sort((a, b) => b.length - a.length).map((term) => term.replace(/[$()*+.?[\\\]^{|}/]/g, "\\$&"));
+  const escaped = [...terms]
+    .sort((a, b) => b.length - a.length)
+    .map((term) => term.replace(/[$()*+.?[\\\]^{|}/]/g, "\\$&"));
   return new RegExp(`(?<![\\p{L}\\p{N}])(${escaped.join("|")})`, "giu");
 }
 

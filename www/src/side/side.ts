@@ -1,6 +1,7 @@
 // The column beside a page marks the section that is being read; what does not scroll is no stop for the Tab key.
+const targetOf = ({ hash }: { hash: string }): string => decodeURIComponent(hash.slice(1));
 const links = new Map(
-  [...document.querySelectorAll<HTMLAnchorElement>(".side .sections a")].map((link) => [decodeURIComponent(link.hash.slice(1)), link]),
+  [...document.querySelectorAll<HTMLAnchorElement>(".side .sections a")].map((link) => [targetOf(link), link]),
 );
 const html = document.documentElement;
 const headings = [...document.querySelectorAll<HTMLElement>(".beside [id]")].filter(({ id }) => links.has(id));
@@ -16,7 +17,7 @@ function current(): HTMLElement | undefined {
 }
 
 function lead(): void {
-  led = { to: headings.find(({ id }) => id === decodeURIComponent(location.hash.slice(1))), at: scrollY };
+  led = { to: headings.find(({ id }) => id === targetOf(location)), at: scrollY };
   mark();
 }
 
@@ -40,11 +41,15 @@ function keepInView(link: HTMLElement | undefined): void {
 
 if (headings.length > 0) {
   let isDue = false;
-  addEventListener("scroll", () => {
+  const soon = (): void => {
     if (isDue) return;
     isDue = true;
-    requestAnimationFrame(() => ((isDue = false), mark()));
-  }, { passive: true });
+    requestAnimationFrame(() => {
+      isDue = false;
+      mark();
+    });
+  };
+  addEventListener("scroll", soon, { passive: true });
   addEventListener("hashchange", lead);
   addEventListener("load", lead);
 }
