@@ -1,63 +1,17 @@
 // The documents, search and the page "Code", as they are built, in Chromium. Expects the site to be built.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import { extname } from "node:path";
-import { after, before, test } from "node:test";
-import { launch } from "../npm/chromium.mjs";
-
-const dist = new URL("../../www/dist/", import.meta.url);
-const TYPES = {
-  ".css": "text/css",
-  ".html": "text/html",
-  ".js": "text/javascript",
-  ".json": "application/json",
-  ".svg": "image/svg+xml",
-  ".wasm": "application/wasm",
-};
-
-/** Serves the built site to a browser for the tests of a file; what it returns is filled before the first of them. */
-function onSite({ args = [] } = {}) {
-  const site = {};
-  const server = createServer(async ({ url }, response) => {
-    const { pathname } = new URL(url, "http://localhost");
-    const path = pathname.endsWith("/") ? `${pathname}index.html` : pathname;
-    try {
-      const bytes = await readFile(new URL(`.${path}`, dist));
-      response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream" }).end(bytes);
-    } catch {
-      response.writeHead(404).end();
-    }
-  });
-  before(async () => {
-    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-    site.url = `http://127.0.0.1:${server.address().port}/`;
-    site.browser = await launch(...args);
-  });
-  after(async () => {
-    await site.browser?.close();
-    server.close();
-    server.closeAllConnections();
-  });
-  return site;
-}
+import { test } from "node:test";
+import { onSite, openPage } from "./site.mjs";
 
 const site = onSite();
 
 /** Runs `check` on a page of a fresh browser, which must neither report an error nor ask another origin. */
 async function on(path, check, options) {
   const context = await site.browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
-  const page = await context.newPage();
-  const faults = [];
-  context.on("request", (request) => {
-    if (new URL(request.url()).origin !== new URL(site.url).origin) faults.push(`asks ${request.url()}`);
-  });
-  page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
-  page.on("pageerror", (error) => faults.push(error.message));
   try {
-    await page.goto(site.url + path);
+    const { page, complaints } = await openPage(site, path, { context });
     await check(page, context);
-    assert.deepEqual(faults, []);
+    assert.deepEqual(complaints, []);
   } finally {
     await context.close();
   }
@@ -100,7 +54,7 @@ test("every link within the site leads somewhere", () =>
 test("a section is found and opened by keyboard alone", () =>
   on("documents/", async (page) => {
     await page.keyboard.press("/");
-    const field = page.getByRole("combobox");
+    const field = page.getByRole("combobox", { name: "Search the documents" });
     await field.waitFor();
     assert.equal(await page.evaluate(() => document.activeElement.role), "combobox");
     await page.keyboard.type("lone surrogates");
@@ -134,7 +88,7 @@ test("search opens by Ctrl+K and by a button, closes by Escape, and goes to a se
     await page.keyboard.press("Escape");
     await dialog(page).waitFor({ state: "hidden" });
     await page.keyboard.press("Control+k");
-    await page.getByRole("combobox").fill("crockford");
+    await page.getByRole("combobox", { name: "Search the documents" }).fill("crockford");
     await page.locator("[role=option]").first().waitFor();
     await page.keyboard.press("Enter");
     await dialog(page).waitFor({ state: "hidden" });
@@ -147,14 +101,14 @@ test("whatever is typed is answered, and nothing found is said", () =>
   on("", async (page) => {
     await page.keyboard.press("/");
     for (const words of ["rate limit", "idempotncy", "^[A-Z", "how to set up ( a worker"]) {
-      await page.getByRole("combobox").fill(words);
+      await page.getByRole("combobox", { name: "Search the documents" }).fill(words);
       await page.getByText(/^\d+ sections?/).waitFor();
-      await page.getByRole("combobox").fill("");
+      await page.getByRole("combobox", { name: "Search the documents" }).fill("");
       await page.locator("[role=option]").first().waitFor({ state: "detached" });
     }
-    await page.getByRole("combobox").fill("xyzzyxyzzy");
+    await page.getByRole("combobox", { name: "Search the documents" }).fill("xyzzyxyzzy");
     await page.getByText("Nothing was found.").waitFor();
-    assert.equal(await page.getByRole("combobox").getAttribute("aria-expanded"), "false");
+    assert.equal(await page.getByRole("combobox", { name: "Search the documents" }).getAttribute("aria-expanded"), "false");
   }));
 
 test("documents and search work offline", () =>
@@ -164,7 +118,7 @@ test("documents and search work offline", () =>
     await page.goto(`${site.url}documents/scaling/`);
     await page.getByRole("heading", { level: 1, name: "Scaling over shards" }).waitFor();
     await page.keyboard.press("/");
-    await page.getByRole("combobox").fill("lone surrogates");
+    await page.getByRole("combobox", { name: "Search the documents" }).fill("lone surrogates");
     await page.locator("[role=option]").first().waitFor();
     await page.keyboard.press("Enter");
     await page.waitForURL(`${site.url}documents/reference/#create`);
