@@ -1,4 +1,4 @@
-// The scale of a row's bars: linear, or logarithmic where the medians span more than that can show.
+// The scale of a row's bars: linear, or logarithmic where that would leave the least of them nothing to see.
 import { scaleLinear, scaleLog } from "d3-scale";
 import type { Figure } from "./model.ts";
 
@@ -12,10 +12,10 @@ export interface Scale {
 }
 
 export function scaleOf(figures: Figure[]): Scale {
-  const medians = figures.map(({ median }) => median);
+  const least = Math.min(...figures.map(({ median }) => median));
   const high = Math.max(...figures.map((it) => it.high));
   const low = Math.min(...figures.map((it) => it.low));
-  if (low > 0 && Math.max(...medians) / Math.min(...medians) > MOST_ON_LINEAR) {
+  if (low > 0 && high / least > MOST_ON_LINEAR) {
     // From the power of ten below the least, so that its bar is seen as well.
     const from = 10 ** Math.floor(Math.log10(low / 1.25));
     const to = 10 ** Math.ceil(Math.log10(high));
