@@ -9,7 +9,10 @@ export default defineConfig({
   base: "./",
   plugins: [site(), offline()],
   // These are used as they are published: their modules and workers stay beside them.
-  optimizeDeps: { exclude: ["connectory", "@sqlite.org/sqlite-wasm"], entries: ["src/**/*.{ts,tsx}", "!src/offline/**"] },
+  optimizeDeps: {
+    exclude: ["connectory", "@sqlite.org/sqlite-wasm"],
+    entries: ["src/**/*.{ts,tsx}", "!src/offline/**"],
+  },
   server: { port: 5173, fs: { allow: [".."] } },
   preview: { port: 4173 },
   build: {

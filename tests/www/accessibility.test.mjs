@@ -23,7 +23,13 @@ async function found(page, theme) {
   // Colours that are still changing would be measured on their way.
   await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
   const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-  return violations.map(({ id, nodes }) => `${theme}: ${id}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+  return violations.map(
+    ({ id, nodes }) =>
+      `${theme}: ${id}: ${nodes
+        .slice(0, 3)
+        .map(({ html }) => html.slice(0, 160))
+        .join(" | ")}`,
+  );
 }
 
 async function assertSound(page, what) {
@@ -55,7 +61,10 @@ test("the playground is sound with connections, refusals, a dialog, a delete tha
   await page.getByText("10,000 created").or(page.getByText("9,999 created")).waitFor();
   await assertSound(page, "with connections and refusals");
   await page.getByRole("button", { name: "Show all" }).click();
-  await page.getByRole("button", { name: /^Edit / }).first().click();
+  await page
+    .getByRole("button", { name: /^Edit / })
+    .first()
+    .click();
   await page.getByRole("dialog").waitFor();
   await assertSound(page, "with a dialog");
   await page.context().close();
@@ -64,7 +73,10 @@ test("the playground is sound with connections, refusals, a dialog, a delete tha
 test("a connection is created, found, edited and deleted by keyboard alone", async () => {
   const { page } = await openPage(here, "");
   await page.locator("#storage dd").first().waitFor();
-  const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent ?? "");
+  const focused = () =>
+    page.evaluate(
+      () => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent ?? "",
+    );
   /** Presses Tab until what has the focus is called so. */
   const tabTo = async (name) => {
     for (let presses = 0; presses < 80; presses += 1) {

@@ -30,8 +30,12 @@ test(`the first load is at most ${FIRST_LOAD_KB} KB, with the engine`, async () 
   await context.close();
   const sizes = paths.map((path) => [path, compressed(path)]).sort(([, a], [, b]) => b - a);
   const total = sizes.reduce((sum, [, size]) => sum + size, 0);
-  for (const [path, size] of [...sizes, ["in all", total]]) console.log(`${(size / 1000).toFixed(1).padStart(8)} KB  ${path}`);
-  assert.ok(sizes.some(([path]) => path.endsWith(".wasm")), "the engine was not loaded");
+  for (const [path, size] of [...sizes, ["in all", total]])
+    console.log(`${(size / 1000).toFixed(1).padStart(8)} KB  ${path}`);
+  assert.ok(
+    sizes.some(([path]) => path.endsWith(".wasm")),
+    "the engine was not loaded",
+  );
   assert.ok(total <= FIRST_LOAD_KB * 1000, `${(total / 1000).toFixed(1)} KB`);
 });
 
@@ -42,11 +46,14 @@ test(`no task of the page takes ${TASK_MS} ms while 10 000 rows are imported`, a
   await page.evaluate(() => {
     const place = document.querySelector(".running");
     window.imported = new Promise((resolve) => {
-      new MutationObserver(() => place.textContent.includes("Download the report") && resolve(place.textContent))
-        .observe(place, { childList: true, subtree: true });
+      new MutationObserver(
+        () => place.textContent.includes("Download the report") && resolve(place.textContent),
+      ).observe(place, { childList: true, subtree: true });
     });
   });
-  const lines = Array.from({ length: 10_000 }, (_, n) => JSON.stringify({ domain: `d${n % 500}.example.com`, profile_name: `p${n >> 3}` }));
+  const lines = Array.from({ length: 10_000 }, (_, n) =>
+    JSON.stringify({ domain: `d${n % 500}.example.com`, profile_name: `p${n >> 3}` }),
+  );
   const folder = mkdtempSync(join(tmpdir(), "connectory-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, "rows.jsonl");
@@ -56,9 +63,15 @@ test(`no task of the page takes ${TASK_MS} ms while 10 000 rows are imported`, a
   const said = await page.evaluate(() => imported);
   const { traceEvents } = JSON.parse(await here.browser.stopTracing());
   assert.match(said, /10,000 created, 0 conflicts, 0 refused/);
-  const mains = new Set(traceEvents.flatMap(({ name, args, pid, tid }) => (name === "thread_name" && args.name === "CrRendererMain" ? [`${pid} ${tid}`] : [])));
+  const mains = new Set(
+    traceEvents.flatMap(({ name, args, pid, tid }) =>
+      name === "thread_name" && args.name === "CrRendererMain" ? [`${pid} ${tid}`] : [],
+    ),
+  );
   // The thread's own time: what others do on this machine does not count.
-  const tasks = traceEvents.filter(({ ph, tdur, pid, tid }) => ph === "X" && tdur !== undefined && mains.has(`${pid} ${tid}`));
+  const tasks = traceEvents.filter(
+    ({ ph, tdur, pid, tid }) => ph === "X" && tdur !== undefined && mains.has(`${pid} ${tid}`),
+  );
   assert.ok(tasks.length > 100, `${tasks.length} tasks were traced`);
   const longest = Math.max(...tasks.map(({ tdur }) => tdur)) / 1000;
   console.log(`the longest of ${tasks.length} tasks took ${longest.toFixed(1)} ms`);
@@ -71,16 +84,21 @@ test("nothing shifts while a page loads, with a store of ten thousand or none", 
   for (const path of ["", "", "code/", "benchmarks/", "documents/", "documents/http/"]) {
     const { page } = await openPage(here, path, {
       context,
-      before: (page) => page.addInitScript(() => {
-        window.shifted = 0;
-        new PerformanceObserver((list) => list.getEntries().forEach(({ value, hadRecentInput }) => (shifted += hadRecentInput ? 0 : value)))
-          .observe({ type: "layout-shift", buffered: true });
-      }),
+      before: (page) =>
+        page.addInitScript(() => {
+          window.shifted = 0;
+          new PerformanceObserver((list) =>
+            list.getEntries().forEach(({ value, hadRecentInput }) => (shifted += hadRecentInput ? 0 : value)),
+          ).observe({ type: "layout-shift", buffered: true });
+        }),
     });
     await page.waitForLoadState("networkidle");
     if (path === "") {
       await page.locator("#storage dd").first().waitFor();
-      await page.locator(".connections").getByText(/ in all$/).waitFor();
+      await page
+        .locator(".connections")
+        .getByText(/ in all$/)
+        .waitFor();
     }
     const shifted = await page.evaluate(() => shifted);
     assert.ok(shifted < 0.01, `${path || "the playground"} shifted by ${shifted}`);

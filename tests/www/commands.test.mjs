@@ -13,7 +13,11 @@ after(() => browser?.close());
 
 /** Runs a script of the package, on any port, until `use` is done with its address. */
 async function running(script, use) {
-  const server = spawn("npm", ["run", script, "--", "--port", "0"], { cwd: www, detached: true, env: { ...process.env, NO_COLOR: "1" } });
+  const server = spawn("npm", ["run", script, "--", "--port", "0"], {
+    cwd: www,
+    detached: true,
+    env: { ...process.env, NO_COLOR: "1" },
+  });
   let said = "";
   try {
     const url = await new Promise((resolve, reject) => {

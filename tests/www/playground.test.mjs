@@ -59,7 +59,10 @@ test("a pair is created once; who comes second is led to the holder, wherever it
   assert.equal(await rows(page).count(), 1);
 
   await form(page).getByText("ensure: if it is there").click();
-  assert.match(await page.getByRole("region", { name: "The request" }).textContent(), /prefer: resolution=ignore-duplicates/);
+  assert.match(
+    await page.getByRole("region", { name: "The request" }).textContent(),
+    /prefer: resolution=ignore-duplicates/,
+  );
   await form(page).getByRole("button", { name: "Create" }).click();
   await answer(page).getByText("200 OK").waitFor();
   assert.match(await answer(page).locator("pre").textContent(), /preference-applied: resolution=ignore-duplicates/);
@@ -83,7 +86,10 @@ test("every field is sent, what is refused is said beside it as the engine words
   const beside = await form(page).locator(".refusal").allTextContents();
   assert.equal(beside.length, details.length);
   for (const { message } of details) {
-    assert.ok(beside.some((said) => message === said || message.endsWith(`: ${said}`)), `${message} is not among ${beside}`);
+    assert.ok(
+      beside.some((said) => message === said || message.endsWith(`: ${said}`)),
+      `${message} is not among ${beside}`,
+    );
   }
   const domain = form(page).getByLabel("domain", { exact: true });
   assert.equal(await domain.getAttribute("aria-invalid"), "true");
@@ -104,13 +110,36 @@ test("every field is sent, what is refused is said beside it as the engine words
   await form(page).getByRole("button", { name: "Create" }).click();
   await answer(page).getByText("201 Created").waitFor();
   const created = JSON.parse((await answer(page).locator("pre").textContent()).replace(/^[^{]*/, ""));
-  const { login_url, credential, allowed_domains, health_check_interval, health_checks, auto_reauth, save_credentials, record_session } = created;
+  const {
+    login_url,
+    credential,
+    allowed_domains,
+    health_check_interval,
+    health_checks,
+    auto_reauth,
+    save_credentials,
+    record_session,
+  } = created;
   assert.deepEqual(
-    { login_url, credential, allowed_domains, health_check_interval, health_checks, auto_reauth, save_credentials, record_session },
     {
-      login_url: "https://netflix.com/login", credential: { provider: "my-vault", auto: true },
-      allowed_domains: ["*.netflix.com", "accounts.google.com"], health_check_interval: 7200,
-      health_checks: false, auto_reauth: false, save_credentials: false, record_session: true,
+      login_url,
+      credential,
+      allowed_domains,
+      health_check_interval,
+      health_checks,
+      auto_reauth,
+      save_credentials,
+      record_session,
+    },
+    {
+      login_url: "https://netflix.com/login",
+      credential: { provider: "my-vault", auto: true },
+      allowed_domains: ["*.netflix.com", "accounts.google.com"],
+      health_check_interval: 7200,
+      health_checks: false,
+      auto_reauth: false,
+      save_credentials: false,
+      record_session: true,
     },
   );
   await form(page).getByRole("button", { name: "Create" }).click();
@@ -185,7 +214,9 @@ test("a delete that waits is sent when its tab closes, whether another one is th
 test("10 000 rows are imported by a drop, reported row by row, and found again after a reload", async () => {
   const { context, page, complaints } = await person({ acceptDownloads: true });
   // Rows 3 and 5 are refused, row 4 is blank, row 6 is the first one again.
-  const lines = Array.from({ length: 10_000 }, (_, n) => JSON.stringify({ domain: `d${n % 500}.example.com`, profile_name: `p${n >> 3}` }));
+  const lines = Array.from({ length: 10_000 }, (_, n) =>
+    JSON.stringify({ domain: `d${n % 500}.example.com`, profile_name: `p${n >> 3}` }),
+  );
   lines[2] = '{"domain": "a b", "profile_name": "x"}';
   lines[3] = "";
   lines[4] = "no JSON";
@@ -200,11 +231,23 @@ test("10 000 rows are imported by a drop, reported row by row, and found again a
   await page.getByText("9,996 created, 1 conflicts, 2 refused.").waitFor();
   await page.getByText("line 3: domain:").waitFor();
 
-  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download the report" }).click()]);
-  const report = readFileSync(await download.path(), "utf8").trimEnd().split("\n").map((line) => JSON.parse(line));
-  assert.deepEqual(report.map(({ line }) => line), lines.flatMap((text, n) => (text === "" ? [] : [n + 1])));
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Download the report" }).click(),
+  ]);
+  const report = readFileSync(await download.path(), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    report.map(({ line }) => line),
+    lines.flatMap((text, n) => (text === "" ? [] : [n + 1])),
+  );
   const [created, , refused, unreadable, conflict] = report;
-  assert.deepEqual([created.outcome, refused.outcome, unreadable.outcome, conflict.outcome], ["created", "refused", "refused", "conflict"]);
+  assert.deepEqual(
+    [created.outcome, refused.outcome, unreadable.outcome, conflict.outcome],
+    ["created", "refused", "refused", "conflict"],
+  );
   assert.equal(conflict.existing_id, created.id);
   assert.equal(refused.details[0].code, "invalid_domain");
 
@@ -266,9 +309,15 @@ test("profiles are counted, and kept while they are used; proxies are registered
   await create(page, { domain: "netflix.com", profile_name: "ada" });
   await answer(page).getByText("201 Created").waitFor();
   await page.getByRole("button", { name: "Remove the proxy proxy-1" }).click();
-  await page.getByText(/proxy.*in use|used by/i).first().waitFor();
+  await page
+    .getByText(/proxy.*in use|used by/i)
+    .first()
+    .waitFor();
   await page.getByRole("button", { name: "Delete the profile ada" }).click();
-  await page.locator("section", { has: page.getByRole("heading", { name: "Profiles" }) }).locator(".refusal", { hasText: /./ }).waitFor();
+  await page
+    .locator("section", { has: page.getByRole("heading", { name: "Profiles" }) })
+    .locator(".refusal", { hasText: /./ })
+    .waitFor();
   assert.equal(await page.getByRole("button", { name: "Delete the profile ada" }).count(), 1);
   await page.getByRole("button", { name: "Show the connections of ada" }).click();
   assert.equal(await page.getByLabel("profile, exactly").inputValue(), "ada");
@@ -281,7 +330,10 @@ test("the store is downloaded and opens natively; a dump goes out and in again",
   await page.getByRole("button", { name: "Import 10,000 made-up rows" }).click();
   await page.getByText("10,000 created, 0 conflicts, 0 refused.").waitFor();
   const downloaded = async (button) => {
-    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: button, exact: true }).click()]);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: button, exact: true }).click(),
+    ]);
     return { name: download.suggestedFilename(), path: await download.path(), save: (path) => download.saveAs(path) };
   };
   const folder = mkdtempSync(join(tmpdir(), "connectory-"));
@@ -289,9 +341,16 @@ test("the store is downloaded and opens natively; a dump goes out and in again",
     const store = await downloaded("Download the store");
     assert.equal(store.name, "playground.connectory");
     await store.save(join(folder, store.name));
-    const native = (...args) => execFileSync(connectory, ["--store", folder, "--project", "playground", "-o", "json", ...args], { encoding: "utf8", maxBuffer: 1 << 26 });
+    const native = (...args) =>
+      execFileSync(connectory, ["--store", folder, "--project", "playground", "-o", "json", ...args], {
+        encoding: "utf8",
+        maxBuffer: 1 << 26,
+      });
     assert.equal(JSON.parse(native("stats")).connections, 10_000);
-    assert.equal(JSON.parse(native("find", "--profile-name", "user-00000", "--domain", "netflix.com")).domain, "netflix.com");
+    assert.equal(
+      JSON.parse(native("find", "--profile-name", "user-00000", "--domain", "netflix.com")).domain,
+      "netflix.com",
+    );
     const dump = await downloaded("Dump");
     assert.equal(readFileSync(dump.path, "utf8"), native("dump"));
 
@@ -375,7 +434,10 @@ test("a store that cannot be read is handed out before it may be deleted; in mem
   const remove = alert.getByRole("button", { name: "Delete it and begin anew" });
   await remove.waitFor();
   assert.equal(await remove.isDisabled(), true);
-  const [download] = await Promise.all([page.waitForEvent("download"), alert.getByRole("button", { name: "Download the file" }).click()]);
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    alert.getByRole("button", { name: "Download the file" }).click(),
+  ]);
   assert.equal(readFileSync(await download.path(), "utf8"), "something else");
   await remove.click();
   await page.locator("#storage dd").first().waitFor();

@@ -42,7 +42,9 @@ function entries(out: string): { url: string; revision: string | null }[] {
   return files.map((file) => {
     const url = relative(out, file).split(sep).join("/");
     // The names of assets have a hash in them.
-    const revision = url.startsWith("assets/") ? null : createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 16);
+    const revision = url.startsWith("assets/")
+      ? null
+      : createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 16);
     return { url, revision };
   });
 }

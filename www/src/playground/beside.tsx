@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { Field } from "./fields.tsx";
 import * as listing from "./listing.ts";
 import { type Answer, registry, type Request } from "./registry.ts";
-import { profiles, proxies } from "./sidelists.ts";
+import { profiles, proxies } from "./counted.ts";
 
 const said = { profiles: signal(""), proxies: signal("") };
 
@@ -11,7 +11,8 @@ const said = { profiles: signal(""), proxies: signal("") };
 async function ask(list: keyof typeof said, request: Request): Promise<Answer> {
   const answer = await registry.ask(request);
   const body = answer.body as { message?: string; details?: { message: string }[] } | undefined;
-  said[list].value = answer.status < 300 ? "" : (body?.details?.map(({ message }) => message).join("; ") ?? body?.message ?? "");
+  said[list].value =
+    answer.status < 300 ? "" : (body?.details?.map(({ message }) => message).join("; ") ?? body?.message ?? "");
   registry.changed();
   return answer;
 }
@@ -24,18 +25,35 @@ export function Profiles() {
         <h2 id="profiles-title">Profiles</h2>
         <span class="muted">{total === undefined ? "" : counted(total, profiles.value.length)}</span>
       </div>
-      <p class="refusal" role="alert">{said.profiles.value}</p>
+      <p class="refusal" role="alert">
+        {said.profiles.value}
+      </p>
       <div class="scroll list" tabIndex={0} role="region" aria-label="The profiles">
         <ul class="plain">
           {profiles.value.map(({ name, connections }) => (
             <li key={name} class="row spread">
-              <button type="button" class="quiet small long" onClick={() => listing.show({ ...listing.NO_FILTERS, profile_name: name })} aria-label={`Show the connections of ${name}`}>{name}</button>
+              <button
+                type="button"
+                class="quiet small long"
+                onClick={() => listing.show({ ...listing.NO_FILTERS, profile_name: name })}
+                aria-label={`Show the connections of ${name}`}
+              >
+                {name}
+              </button>
               <span class="row">
-                <span class="muted number" title="connections">{connections}</span>
+                <span class="muted number" title="connections">
+                  {connections}
+                </span>
                 <button
-                  type="button" class="quiet small" aria-label={`Delete the profile ${name}`}
-                  onClick={() => void ask("profiles", { method: "DELETE", path: `/profiles/${encodeURIComponent(name)}` })}
-                >Delete</button>
+                  type="button"
+                  class="quiet small"
+                  aria-label={`Delete the profile ${name}`}
+                  onClick={() =>
+                    void ask("profiles", { method: "DELETE", path: `/profiles/${encodeURIComponent(name)}` })
+                  }
+                >
+                  Delete
+                </button>
               </span>
             </li>
           ))}
@@ -65,25 +83,51 @@ export function Proxies() {
         <span class="muted">{total === undefined ? "" : counted(total, proxies.value.length)}</span>
       </div>
       <form class="register" onSubmit={register} noValidate>
-        {([["id", id], ["name (optional)", name]] as const).map(([label, text]) => (
+        {(
+          [
+            ["id", id],
+            ["name (optional)", name],
+          ] as const
+        ).map(([label, text]) => (
           <Field label={label} refused={[]}>
-            {(control) => <input {...control} autocomplete="off" spellcheck={false} value={text.value} onInput={({ currentTarget }) => (text.value = currentTarget.value)} />}
+            {(control) => (
+              <input
+                {...control}
+                autocomplete="off"
+                spellcheck={false}
+                value={text.value}
+                onInput={({ currentTarget }) => (text.value = currentTarget.value)}
+              />
+            )}
           </Field>
         ))}
-        <button type="submit" disabled={id.value === ""}>Register</button>
+        <button type="submit" disabled={id.value === ""}>
+          Register
+        </button>
       </form>
-      <p class="refusal" role="alert">{said.proxies.value}</p>
+      <p class="refusal" role="alert">
+        {said.proxies.value}
+      </p>
       <div class="scroll list short" tabIndex={0} role="region" aria-label="The proxies">
         <ul class="plain">
           {proxies.value.map(({ id, name, connections }) => (
             <li key={id} class="row spread">
-              <span class="long">{id}{name !== undefined && <span class="muted"> {name}</span>}</span>
+              <span class="long">
+                {id}
+                {name !== undefined && <span class="muted"> {name}</span>}
+              </span>
               <span class="row">
-                <span class="muted number" title="connections">{connections}</span>
+                <span class="muted number" title="connections">
+                  {connections}
+                </span>
                 <button
-                  type="button" class="quiet small" aria-label={`Remove the proxy ${id}`}
+                  type="button"
+                  class="quiet small"
+                  aria-label={`Remove the proxy ${id}`}
                   onClick={() => void ask("proxies", { method: "DELETE", path: `/proxies/${encodeURIComponent(id)}` })}
-                >Remove</button>
+                >
+                  Remove
+                </button>
               </span>
             </li>
           ))}

@@ -1,7 +1,7 @@
 // The connections as a table: filters, order, pages; edit and delete in each row.
 import type { Connection } from "connectory";
 import { useEffect, useRef } from "preact/hooks";
-import { Countdown } from "./countdown.tsx";
+import { Countdown } from "./waiting.tsx";
 import { deleteSoon, waiting } from "./deletions.ts";
 import { edit } from "./edit.tsx";
 import { Field } from "./fields.tsx";
@@ -22,22 +22,36 @@ export function Connections() {
       <div class="row spread">
         <h2 id="connections-title">Connections</h2>
         <span class="row">
-          {listing.isFiltered.value && <button type="button" class="small" onClick={() => listing.show(listing.NO_FILTERS)}>Show all</button>}
-          <span class="muted" role="status">{stats ? `${stats.connections.toLocaleString("en")} in all` : "\u00a0"}</span>
+          {listing.isFiltered.value && (
+            <button type="button" class="small" onClick={() => listing.show(listing.NO_FILTERS)}>
+              Show all
+            </button>
+          )}
+          <span class="muted" role="status">
+            {stats ? `${stats.connections.toLocaleString("en")} in all` : "\u00a0"}
+          </span>
         </span>
       </div>
       <Filters />
-      <p class="refusal" role="alert">{listing.refusal.value}</p>
+      <p class="refusal" role="alert">
+        {listing.refusal.value}
+      </p>
       <div class="scroll rows" tabIndex={0} role="region" aria-label="The table of connections">
         <table>
           <thead>
             <tr>
-              {COLUMNS.map((column) => <Heading {...column} />)}
-              <th class="acts"><span class="visually-hidden">What can be done</span></th>
+              {COLUMNS.map((column) => (
+                <Heading {...column} />
+              ))}
+              <th class="acts">
+                <span class="visually-hidden">What can be done</span>
+              </th>
             </tr>
           </thead>
           <tbody>
-            {listing.rows.value.map((connection) => <Row key={connection.id} connection={connection} />)}
+            {listing.rows.value.map((connection) => (
+              <Row key={connection.id} connection={connection} />
+            ))}
           </tbody>
         </table>
         {listing.rows.value.length === 0 && <Empty />}
@@ -51,11 +65,22 @@ function Filters() {
   const { value: filters } = listing.filters;
   return (
     <div class="filters" role="search" aria-label="Filter the connections">
-      {([["query", "ID, or start of domain or profile"], ["domain", "domain, exactly"], ["profile_name", "profile, exactly"]] as const).map(([name, hint]) => (
+      {(
+        [
+          ["query", "ID, or start of domain or profile"],
+          ["domain", "domain, exactly"],
+          ["profile_name", "profile, exactly"],
+        ] as const
+      ).map(([name, hint]) => (
         <Field label={hint} refused={[]}>
           {(control) => (
             <input
-              {...control} type="search" autocomplete="off" autocapitalize="off" spellcheck={false} value={filters[name]}
+              {...control}
+              type="search"
+              autocomplete="off"
+              autocapitalize="off"
+              spellcheck={false}
+              value={filters[name]}
               onInput={({ currentTarget }) => listing.show({ [name]: currentTarget.value })}
             />
           )}
@@ -63,7 +88,11 @@ function Filters() {
       ))}
       <Field label="order" refused={[]}>
         {(control) => (
-          <select {...control} value={listing.order.value} onChange={({ currentTarget }) => listing.sortBy(currentTarget.value as listing.Order)}>
+          <select
+            {...control}
+            value={listing.order.value}
+            onChange={({ currentTarget }) => listing.sortBy(currentTarget.value as listing.Order)}
+          >
             <option value="newest">newest first</option>
             <option value="oldest">oldest first</option>
             <option value="domain">by domain</option>
@@ -83,9 +112,12 @@ function Heading({ label, order, isOptional }: { label: string; order?: listing.
     <th scope="col" class={isOptional ? "optional" : ""} {...(isSorted && { "aria-sort": "ascending" as const })}>
       {order ? (
         <button type="button" class="quiet small heading" onClick={() => listing.sortBy(isSorted ? "newest" : order)}>
-          {label}<span aria-hidden="true">{isSorted ? " \u25b2" : ""}</span>
+          {label}
+          <span aria-hidden="true">{isSorted ? " \u25b2" : ""}</span>
         </button>
-      ) : label}
+      ) : (
+        label
+      )}
     </th>
   );
 }
@@ -101,17 +133,32 @@ function Row({ connection }: { connection: Connection }) {
   const pair = `${domain} of ${profile_name}`;
   return (
     <tr ref={row} id={id} tabIndex={-1} class={`${isMarked ? "marked" : ""} ${deletion ? "leaving" : ""}`}>
-      <td><span class="long">{domain}</span></td>
-      <td><span class="long">{profile_name}</span></td>
-      <td class="optional"><span class={`badge ${status === "AUTHENTICATED" ? "good" : ""}`}>{status}</span></td>
+      <td>
+        <span class="long">{domain}</span>
+      </td>
+      <td>
+        <span class="long">{profile_name}</span>
+      </td>
+      <td class="optional">
+        <span class={`badge ${status === "AUTHENTICATED" ? "good" : ""}`}>{status}</span>
+      </td>
       <td class="optional">{health_check_interval} s</td>
       <td class="acts">
         {deletion ? (
           <Countdown due={deletion.due} />
         ) : (
           <span class="row">
-            <button type="button" class="quiet small" onClick={() => void edit(id)} aria-label={`Edit ${pair}`}>Edit</button>
-            <button type="button" class="quiet small danger" onClick={() => deleteSoon(connection)} aria-label={`Delete ${pair}`}>Delete</button>
+            <button type="button" class="quiet small" onClick={() => void edit(id)} aria-label={`Edit ${pair}`}>
+              Edit
+            </button>
+            <button
+              type="button"
+              class="quiet small danger"
+              onClick={() => deleteSoon(connection)}
+              aria-label={`Delete ${pair}`}
+            >
+              Delete
+            </button>
           </span>
         )}
       </td>
@@ -120,9 +167,11 @@ function Row({ connection }: { connection: Connection }) {
 }
 
 function Empty() {
-  const text = listing.isFresh.value ? "Reading\u2026"
-    : listing.isFiltered.value ? "Nothing matches."
-    : "Nothing here yet. Create a connection above, or import a file.";
+  const text = listing.isFresh.value
+    ? "Reading\u2026"
+    : listing.isFiltered.value
+      ? "Nothing matches."
+      : "Nothing here yet. Create a connection above, or import a file.";
   return <p class="empty muted">{text}</p>;
 }
 
@@ -132,17 +181,31 @@ function Pager() {
   return (
     <div class="row spread pager">
       <div class="row">
-        <button type="button" class="small" disabled={page.value === 0} onClick={() => (page.value -= 1)}>Previous</button>
+        <button type="button" class="small" disabled={page.value === 0} onClick={() => (page.value -= 1)}>
+          Previous
+        </button>
         <span role="status">Page {page.value + 1}</span>
-        <button type="button" class="small" disabled={!hasMore.value} onClick={() => (page.value += 1)}>Next</button>
+        <button type="button" class="small" disabled={!hasMore.value} onClick={() => (page.value += 1)}>
+          Next
+        </button>
       </div>
       <span class="muted small-text">
-        {isCut ? `the newest ${listing.SORTED_MAX.toLocaleString("en")}, sorted` : isFiltered.value && matching.value !== undefined ? `${matching.value.toLocaleString("en")} match` : ""}
+        {isCut
+          ? `the newest ${listing.SORTED_MAX.toLocaleString("en")}, sorted`
+          : isFiltered.value && matching.value !== undefined
+            ? `${matching.value.toLocaleString("en")} match`
+            : ""}
       </span>
       <label class="row small-text">
         rows
-        <select class="rows-a-page" value={size.value} onChange={({ currentTarget }) => listing.resize(Number(currentTarget.value))}>
-          {[20, 50, 100].map((rows) => <option value={rows}>{rows}</option>)}
+        <select
+          class="rows-a-page"
+          value={size.value}
+          onChange={({ currentTarget }) => listing.resize(Number(currentTarget.value))}
+        >
+          {[20, 50, 100].map((rows) => (
+            <option value={rows}>{rows}</option>
+          ))}
         </select>
       </label>
     </div>

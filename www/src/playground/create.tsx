@@ -44,20 +44,35 @@ export function Create() {
         <TextField {...form} name="domain" hint="a bare host name" inputMode="url" />
         <TextField {...form} name="profile_name" hint="letters, digits, '.', '_' and '-'" />
         <Check
-          label={<><code>ensure</code>: if it is there, give it to me</>}
-          checked={draft.value.ensure} onChange={(ensure) => change({ ensure })}
+          label={
+            <>
+              <code>ensure</code>: if it is there, give it to me
+            </>
+          }
+          checked={draft.value.ensure}
+          onChange={(ensure) => change({ ensure })}
         />
         <details>
           <summary>More fields</summary>
           <div class="stack more">
             <SettingsFields {...form} />
-            <TextField {...form} name="idempotency_key" label="Idempotency-Key" of="Idempotency-Key" hint="send it twice: the second answer is the first one's connection" />
+            <TextField
+              {...form}
+              name="idempotency_key"
+              label="Idempotency-Key"
+              of="Idempotency-Key"
+              hint="send it twice: the second answer is the first one's connection"
+            />
           </div>
         </details>
         <Unplaced violations={violations.value} />
         <div class="row">
-          <button class="primary" type="submit" disabled={!isReady}>Create</button>
-          <button type="button" class="quiet" onClick={() => (change(FIRST_DRAFT), (violations.value = []))}>Reset</button>
+          <button class="primary" type="submit" disabled={!isReady}>
+            Create
+          </button>
+          <button type="button" class="quiet" onClick={() => (change(FIRST_DRAFT), (violations.value = []))}>
+            Reset
+          </button>
         </div>
       </form>
       <div class="stack exchange">
@@ -70,8 +85,16 @@ export function Create() {
 
 /** What was refused of nothing that the form has a field for. */
 export function Unplaced({ violations }: { violations: Violation[] }) {
-  const messages = violations.filter((violation) => FIELDS.every((field) => refusalsOf([violation], field).length === 0));
-  return <div role="alert">{messages.map(({ message }) => <p class="refusal">{message}</p>)}</div>;
+  const messages = violations.filter((violation) =>
+    FIELDS.every((field) => refusalsOf([violation], field).length === 0),
+  );
+  return (
+    <div role="alert">
+      {messages.map(({ message }) => (
+        <p class="refusal">{message}</p>
+      ))}
+    </div>
+  );
 }
 
 /** A request as it goes to the engine. */
@@ -79,19 +102,29 @@ export function RequestCard({ request: { method, path, headers, body } }: { requ
   return (
     <section class="card" aria-label="The request">
       <h3>Request</h3>
-      <pre class="exchanged" tabIndex={0} aria-label="The request as text"><code>
-        {`${method} ${path}\n`}
-        {Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${value}\n`)}
-        {`\n${JSON.stringify(body, null, 2)}`}
-      </code></pre>
+      <pre class="exchanged" tabIndex={0} aria-label="The request as text">
+        <code>
+          {`${method} ${path}\n`}
+          {Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${value}\n`)}
+          {`\n${JSON.stringify(body, null, 2)}`}
+        </code>
+      </pre>
     </section>
   );
 }
 
 const SHOWN_HEADERS = ["location", "preference-applied", "idempotency-replayed", "x-should-retry", "retry-after"];
 const MEANINGS: Record<number, string> = {
-  200: "OK: it was there", 201: "Created", 400: "Bad Request", 403: "Forbidden", 409: "Conflict", 413: "Payload Too Large",
-  422: "Unprocessable Content", 500: "Internal Server Error", 503: "Service Unavailable", 507: "Insufficient Storage",
+  200: "OK: it was there",
+  201: "Created",
+  400: "Bad Request",
+  403: "Forbidden",
+  409: "Conflict",
+  413: "Payload Too Large",
+  422: "Unprocessable Content",
+  500: "Internal Server Error",
+  503: "Service Unavailable",
+  507: "Insufficient Storage",
 };
 
 function AnswerCard() {
@@ -103,17 +136,27 @@ function AnswerCard() {
       <div class="row spread">
         <h3>Answer</h3>
         <span role="status">
-          {value && <><span class={`badge ${kindOf(value.status)}`}>{value.status} {MEANINGS[value.status]}</span>{" "}
-          <span class="muted took">{value.tookMs.toFixed(1)} ms</span></>}
+          {value && (
+            <>
+              <span class={`badge ${kindOf(value.status)}`}>
+                {value.status} {MEANINGS[value.status]}
+              </span>{" "}
+              <span class="muted took">{value.tookMs.toFixed(1)} ms</span>
+            </>
+          )}
         </span>
       </div>
       <p class="verdict">
-        {holder && <>The pair is taken. <JumpTo id={holder}>Go to the holder</JumpTo></>}
+        {holder && (
+          <>
+            The pair is taken. <JumpTo id={holder}>Go to the holder</JumpTo>
+          </>
+        )}
         {id && <JumpTo id={id}>Show it in the table</JumpTo>}
       </p>
-      <pre class="exchanged" tabIndex={0} aria-label="The answer as text"><code>
-        {value ? shown(value) : "Press Create. Then press it again."}
-      </code></pre>
+      <pre class="exchanged" tabIndex={0} aria-label="The answer as text">
+        <code>{value ? shown(value) : "Press Create. Then press it again."}</code>
+      </pre>
     </section>
   );
 }
@@ -128,5 +171,9 @@ function kindOf(status: number): string {
 }
 
 function JumpTo({ id, children }: { id: string; children: string }) {
-  return <a href={`#${id}`} onClick={() => jumpTo(id)}>{children}</a>;
+  return (
+    <a href={`#${id}`} onClick={() => jumpTo(id)}>
+      {children}
+    </a>
+  );
 }

@@ -27,7 +27,10 @@ export function deleteSoon(connection: Connection): void {
   const due = Date.now() + WAIT_MS;
   waiting.value = new Map(waiting.peek()).set(connection.id, { connection, due });
   note((notes) => [...notes, { id: connection.id, due }]);
-  timers.set(connection.id, setTimeout(() => void send(connection.id), WAIT_MS));
+  timers.set(
+    connection.id,
+    setTimeout(() => void send(connection.id), WAIT_MS),
+  );
 }
 
 /** Calls a delete back. */

@@ -43,7 +43,11 @@ const DEFAULTS: Settings = {
 };
 
 export const FIRST_DRAFT: Draft = {
-  ...DEFAULTS, domain: "netflix.com", profile_name: "user-123", ensure: false, idempotency_key: "",
+  ...DEFAULTS,
+  domain: "netflix.com",
+  profile_name: "user-123",
+  ensure: false,
+  idempotency_key: "",
 };
 
 const SWITCHES = ["health_checks", "auto_reauth", "save_credentials", "record_session"] as const;

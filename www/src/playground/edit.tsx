@@ -28,7 +28,11 @@ export async function edit(id: string): Promise<void> {
 const close = () => (editing.value = undefined);
 
 function requestOf({ connection, draft }: Editing): Request {
-  return { method: "PATCH", path: `/auth/connections/${connection.id}`, body: changesOf(settingsOf(connection), draft) };
+  return {
+    method: "PATCH",
+    path: `/auth/connections/${connection.id}`,
+    body: changesOf(settingsOf(connection), draft),
+  };
 }
 
 async function save(event: Event): Promise<void> {
@@ -55,13 +59,21 @@ export function Edit() {
         <RequestCard request={requestOf(value)} />
         <details>
           <summary>As the API answers it</summary>
-          <pre tabIndex={0}><code>{JSON.stringify(connection, null, 2)}</code></pre>
+          <pre tabIndex={0}>
+            <code>{JSON.stringify(connection, null, 2)}</code>
+          </pre>
         </details>
         <Unplaced violations={violations} />
-        <p class="refusal" role="alert">{failure}</p>
+        <p class="refusal" role="alert">
+          {failure}
+        </p>
         <div class="row actions">
-          <button class="primary" type="submit">Save</button>
-          <button type="button" onClick={close}>Cancel</button>
+          <button class="primary" type="submit">
+            Save
+          </button>
+          <button type="button" onClick={close}>
+            Cancel
+          </button>
         </div>
       </form>
     </Dialog>

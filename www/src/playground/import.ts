@@ -48,7 +48,8 @@ function count(progress: Progress, line: number, answer: CreatedRow, report: str
     case "refused": {
       const { code, message, details } = answer.error;
       progress.refused += 1;
-      if (progress.refusals.length < SHOWN_REFUSALS) progress.refusals.push({ line, message: details?.[0]?.message ?? message });
+      if (progress.refusals.length < SHOWN_REFUSALS)
+        progress.refusals.push({ line, message: details?.[0]?.message ?? message });
       return void said({ code, message, ...(details && { details }) });
     }
     case "conflict":
@@ -104,7 +105,16 @@ async function* parts(file: Blob): AsyncGenerator<{ lines: Line[]; share: number
 
 /** A file to try it with: connections of made-up profiles to made-up domains, some of them twice. */
 export function madeUp(rows: number): Blob {
-  const sites = ["netflix.com", "github.com", "amazon.com", "linkedin.com", "notion.so", "stripe.com", "figma.com", "x.com"];
+  const sites = [
+    "netflix.com",
+    "github.com",
+    "amazon.com",
+    "linkedin.com",
+    "notion.so",
+    "stripe.com",
+    "figma.com",
+    "x.com",
+  ];
   const text = Array.from({ length: rows }, (_, n) => {
     const domain = n % 10 === 9 ? `shop-${n % 97}.example.com` : sites[n % sites.length];
     return `${JSON.stringify({ domain, profile_name: `user-${String(Math.floor(n / sites.length)).padStart(5, "0")}` })}\n`;

@@ -88,9 +88,10 @@ async function read(store: Store, tick: number, wanted: Wanted): Promise<void> {
   const mine = reading;
   const query = Object.fromEntries(Object.entries(wanted.filters).filter(([, value]) => value !== "")) as ListQuery;
   try {
-    const found = wanted.order === "newest"
-      ? await pageOf(store, query, wanted)
-      : await sortedPage(store, query, tick, wanted as Sorted, () => mine === reading);
+    const found =
+      wanted.order === "newest"
+        ? await pageOf(store, query, wanted)
+        : await sortedPage(store, query, tick, wanted as Sorted, () => mine === reading);
     if (mine !== reading || !found) return;
     rows.value = found.items;
     hasMore.value = found.hasMore;
@@ -119,7 +120,11 @@ async function pageOf(store: Store, query: ListQuery, { size, page }: Wanted): P
 
 /** A page of an order of the page's own; nothing if something else is wanted meanwhile. */
 async function sortedPage(
-  store: Store, query: ListQuery, tick: number, { order, size, page }: Sorted, isWanted: () => boolean,
+  store: Store,
+  query: ListQuery,
+  tick: number,
+  { order, size, page }: Sorted,
+  isWanted: () => boolean,
 ): Promise<Found | undefined> {
   const key = JSON.stringify([query, order]);
   const isStale = sorted?.tick !== tick && performance.now() - (sorted?.at ?? 0) > RESORT_MS;
@@ -136,12 +141,17 @@ async function sortedPage(
   }
   if (sorted.tick !== tick) setTimeout(registry.changed, RESORT_MS);
   const start = page * size;
-  return { items: sorted.rows.slice(start, start + size), hasMore: sorted.rows.length > start + size, matching: sorted.rows.length };
+  return {
+    items: sorted.rows.slice(start, start + size),
+    hasMore: sorted.rows.length > start + size,
+    matching: sorted.rows.length,
+  };
 }
 
 /** By one field, then by the pair. */
 function byThen(field: "domain" | "profile_name" | "status"): (a: Connection, b: Connection) => number {
-  return (a, b) => compare(a[field], b[field]) || compare(a.domain, b.domain) || compare(a.profile_name, b.profile_name);
+  return (a, b) =>
+    compare(a[field], b[field]) || compare(a.domain, b.domain) || compare(a.profile_name, b.profile_name);
 }
 
 function compare(a: string, b: string): number {

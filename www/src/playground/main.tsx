@@ -4,7 +4,7 @@ import { lookAfterDeletes } from "./deletions.ts";
 import { keepReading } from "./listing.ts";
 import { Playground } from "./playground.tsx";
 import { registry } from "./registry.ts";
-import { keepCounting } from "./sidelists.ts";
+import { keepCounting } from "./counted.ts";
 import { keepLooking } from "./storage.tsx";
 
 const place = document.querySelector("#playground");

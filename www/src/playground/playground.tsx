@@ -1,7 +1,7 @@
 // The playground: everything that can be done with a store, and what the engine says to it.
 import { Profiles, Proxies } from "./beside.tsx";
 import { Connections } from "./connections.tsx";
-import { Waiting } from "./countdown.tsx";
+import { Waiting } from "./waiting.tsx";
 import { Create } from "./create.tsx";
 import { Edit } from "./edit.tsx";
 import { Latest, Storage } from "./storage.tsx";

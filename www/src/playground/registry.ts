@@ -60,7 +60,8 @@ export class Registry {
   /** Sends a request of the HTTP API to the engine. It never rejects: what failed is an answer too. */
   async ask({ method, path, headers = {}, body }: Request): Promise<Answer> {
     const store = this.store.peek();
-    if (!store) return { status: 503, headers: [], body: { code: "unavailable", message: "the store is not open" }, tookMs: 0 };
+    if (!store)
+      return { status: 503, headers: [], body: { code: "unavailable", message: "the store is not open" }, tookMs: 0 };
     const fetch = createFetch(store);
     const began = performance.now();
     const response = await fetch(new URL(path, "http://registry"), {
@@ -70,7 +71,12 @@ export class Registry {
     });
     const text = await response.text();
     const tookMs = performance.now() - began;
-    const answer = { status: response.status, headers: [...response.headers], body: text === "" ? undefined : JSON.parse(text), tookMs };
+    const answer = {
+      status: response.status,
+      headers: [...response.headers],
+      body: text === "" ? undefined : JSON.parse(text),
+      tookMs,
+    };
     if (answer.status >= 500) this.#noticeAnswer(answer.body);
     return answer;
   }
@@ -109,20 +115,31 @@ export class Registry {
   readonly changed = (): void => this.#rereadSoon();
 
   #rereadSoon(): void {
-    this.#rereading ??= setTimeout(() => {
-      this.#rereading = undefined;
-      this.#reread();
-    }, this.tick.peek() === 0 ? 0 : REREAD_MS);
+    this.#rereading ??= setTimeout(
+      () => {
+        this.#rereading = undefined;
+        this.#reread();
+      },
+      this.tick.peek() === 0 ? 0 : REREAD_MS,
+    );
   }
 
   #reread(): void {
     this.tick.value += 1;
-    void this.store.peek()?.stats().then((stats) => (this.stats.value = stats), () => {});
+    void this.store
+      .peek()
+      ?.stats()
+      .then(
+        (stats) => (this.stats.value = stats),
+        () => {},
+      );
   }
 }
 
 export function asFailed(error: unknown): FailedError {
-  return error instanceof FailedError ? error : new FailedError("internal", String(error instanceof Error ? error.message : error));
+  return error instanceof FailedError
+    ? error
+    : new FailedError("internal", String(error instanceof Error ? error.message : error));
 }
 
 export const registry = new Registry();

@@ -27,7 +27,10 @@ async function look(): Promise<void> {
   if (!store || state.is !== "open" || state.kept !== "files") return void (kept.value = undefined);
   try {
     const [{ usage = 0, quota = 0 }, isPersisted, isOwner, files] = await Promise.all([
-      navigator.storage.estimate(), navigator.storage.persisted(), store.isOwner(), sizes(),
+      navigator.storage.estimate(),
+      navigator.storage.persisted(),
+      store.isOwner(),
+      sizes(),
     ]);
     kept.value = { files, usedBytes: usage, quotaBytes: quota, isPersisted, isOwner };
   } catch {
@@ -38,10 +41,12 @@ async function look(): Promise<void> {
 /** The files of the store, as the package's documentation names them. */
 async function sizes(): Promise<Kept["files"]> {
   const directory = await (await navigator.storage.getDirectory()).getDirectoryHandle("connectory");
-  return Promise.all([`${NAME}.connectory`, `${NAME}.connectory-log`].map(async (name) => {
-    const file = await (await directory.getFileHandle(name)).getFile();
-    return { name, bytes: file.size };
-  }));
+  return Promise.all(
+    [`${NAME}.connectory`, `${NAME}.connectory-log`].map(async (name) => {
+      const file = await (await directory.getFileHandle(name)).getFile();
+      return { name, bytes: file.size };
+    }),
+  );
 }
 
 export function size(bytes: number): string {
@@ -56,18 +61,35 @@ export function Storage() {
   return (
     <section class="card" aria-labelledby="storage-title">
       <h2 id="storage-title">Where it is kept</h2>
-      {state.is === "open" && state.kept === "memory" && <p>In the memory of this page, and nowhere else: it goes with the page.</p>}
+      {state.is === "open" && state.kept === "memory" && (
+        <p>In the memory of this page, and nowhere else: it goes with the page.</p>
+      )}
       <dl class="facts" id="storage">
         {value ? (
           <>
-            {value.files.map(({ name, bytes }) => <><dt>{name}</dt><dd>{size(bytes)}</dd></>)}
-            <dt>this site in all</dt><dd>{size(value.usedBytes)} of {size(value.quotaBytes)}</dd>
-            <dt>persisted</dt><dd>{value.isPersisted ? "yes: the browser keeps it" : "no: it may be cleared when space is short"}</dd>
-            <dt>owner</dt><dd>{value.isOwner ? "this tab" : "another tab, which answers for this one"}</dd>
+            {value.files.map(({ name, bytes }) => (
+              <>
+                <dt>{name}</dt>
+                <dd>{size(bytes)}</dd>
+              </>
+            ))}
+            <dt>this site in all</dt>
+            <dd>
+              {size(value.usedBytes)} of {size(value.quotaBytes)}
+            </dd>
+            <dt>persisted</dt>
+            <dd>{value.isPersisted ? "yes: the browser keeps it" : "no: it may be cleared when space is short"}</dd>
+            <dt>owner</dt>
+            <dd>{value.isOwner ? "this tab" : "another tab, which answers for this one"}</dd>
           </>
-        ) : state.is === "opening" && <dt class="muted">Opening...</dt>}
+        ) : (
+          state.is === "opening" && <dt class="muted">Opening...</dt>
+        )}
       </dl>
-      <p class="muted small-text">In files of this browser that belong to this site (OPFS). Nothing is sent anywhere. Open a second tab: it shares the store.</p>
+      <p class="muted small-text">
+        In files of this browser that belong to this site (OPFS). Nothing is sent anywhere. Open a second tab: it shares
+        the store.
+      </p>
     </section>
   );
 }
@@ -76,7 +98,11 @@ export function Latest() {
   return (
     <section class="card" aria-labelledby="latest-title">
       <h2 id="latest-title">Latest changes, of every tab</h2>
-      <ol class="plain latest">{registry.latest.value.map((change) => <li key={change.seq}>{sentence(change)}</li>)}</ol>
+      <ol class="plain latest">
+        {registry.latest.value.map((change) => (
+          <li key={change.seq}>{sentence(change)}</li>
+        ))}
+      </ol>
     </section>
   );
 }

@@ -15,7 +15,11 @@ const isDragged = signal(false);
 const refusedDump = signal<Blob | undefined>(undefined);
 
 /** Does one thing at a time, and says what came of it. */
-async function run(what: string, work: (store: Store, stop: AbortController) => Promise<string>, stop?: AbortController): Promise<void> {
+async function run(
+  what: string,
+  work: (store: Store, stop: AbortController) => Promise<string>,
+  stop?: AbortController,
+): Promise<void> {
   const store = registry.store.peek();
   if (!store || running.peek()) return;
   running.value = { what, share: undefined, ...(stop && { stop }) };
@@ -38,24 +42,28 @@ async function take(file: Blob | undefined): Promise<void> {
 
 function importFile(file: Blob): Promise<void> {
   outcome.value = undefined;
-  return run("Importing", async (store, stop) => {
-    const report: string[] = [];
-    let progress: Progress = { done: 0, share: 0, created: 0, conflicts: 0, refused: 0, refusals: [] };
-    const onProgress = (now: Progress) => {
-      progress = now;
-      running.value = { what: `Importing: ${now.done.toLocaleString("en")} rows`, share: now.share, stop };
-    };
-    let ended = "";
-    try {
-      progress = await importLines(store, file, { onProgress, report, signal: stop.signal });
-      if (stop.signal.aborted) ended = "Stopped. What came before is there.";
-    } catch (error) {
-      ended = `${asFailed(error).message}. What came before is there: import the rest once this is mended, rows that are there are conflicts.`;
-      registry.notice(error);
-    }
-    outcome.value = { progress, report: new Blob(report, { type: "application/jsonl" }), ended };
-    return "";
-  }, new AbortController());
+  return run(
+    "Importing",
+    async (store, stop) => {
+      const report: string[] = [];
+      let progress: Progress = { done: 0, share: 0, created: 0, conflicts: 0, refused: 0, refusals: [] };
+      const onProgress = (now: Progress) => {
+        progress = now;
+        running.value = { what: `Importing: ${now.done.toLocaleString("en")} rows`, share: now.share, stop };
+      };
+      let ended = "";
+      try {
+        progress = await importLines(store, file, { onProgress, report, signal: stop.signal });
+        if (stop.signal.aborted) ended = "Stopped. What came before is there.";
+      } catch (error) {
+        ended = `${asFailed(error).message}. What came before is there: import the rest once this is mended, rows that are there are conflicts.`;
+        registry.notice(error);
+      }
+      outcome.value = { progress, report: new Blob(report, { type: "application/jsonl" }), ended };
+      return "";
+    },
+    new AbortController(),
+  );
 }
 
 function load(file: Blob): Promise<void> {
@@ -99,15 +107,17 @@ function download(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-const dump = () => run("Dumping", async (store) => {
-  download(await new Response(store.dump()).blob(), `${NAME}.jsonl`);
-  return `${NAME}.jsonl is in your downloads.`;
-});
+const dump = () =>
+  run("Dumping", async (store) => {
+    download(await new Response(store.dump()).blob(), `${NAME}.jsonl`);
+    return `${NAME}.jsonl is in your downloads.`;
+  });
 
-const backup = () => run("Copying the store", async (store) => {
-  download(new Blob([(await store.backup()) as BlobPart]), `${NAME}.connectory`);
-  return `${NAME}.connectory is in your downloads.`;
-});
+const backup = () =>
+  run("Copying the store", async (store) => {
+    download(new Blob([(await store.backup()) as BlobPart]), `${NAME}.connectory`);
+    return `${NAME}.connectory is in your downloads.`;
+  });
 
 export function Transfer() {
   const isIdle = running.value === undefined && registry.store.value !== undefined;
@@ -124,14 +134,22 @@ export function Transfer() {
           void take(event.dataTransfer?.files[0]);
         }}
       >
-        <span>Drop a file here, or <span class="linklike">choose one</span>: a create on each line as JSON to <b>import</b>, or a dump to <b>load</b>.</span>
+        <span>
+          Drop a file here, or <span class="linklike">choose one</span>: a create on each line as JSON to <b>import</b>,
+          or a dump to <b>load</b>.
+        </span>
         <input
-          class="visually-hidden" type="file" accept=".jsonl,.ndjson,.json,.txt" disabled={!isIdle}
+          class="visually-hidden"
+          type="file"
+          accept=".jsonl,.ndjson,.json,.txt"
+          disabled={!isIdle}
           onChange={({ currentTarget }) => (void take(currentTarget.files?.[0]), (currentTarget.value = ""))}
         />
       </label>
       <div class="row">
-        <button type="button" disabled={!isIdle} onClick={() => void importFile(madeUp(10_000))}>Import 10,000 made-up rows</button>
+        <button type="button" disabled={!isIdle} onClick={() => void importFile(madeUp(10_000))}>
+          Import 10,000 made-up rows
+        </button>
       </div>
       <div class="running" aria-live="polite">
         {running.value && <RunningBar {...running.value} />}
@@ -139,12 +157,19 @@ export function Transfer() {
         {said.value && <p>{said.value}</p>}
       </div>
       <div class="row">
-        <button type="button" disabled={!isIdle} onClick={dump}>Dump</button>
-        <button type="button" disabled={!isIdle} onClick={backup}>Download the store</button>
-        <button type="button" class="danger" disabled={!isIdle} onClick={() => (refusedDump.value = new Blob())}>Delete everything</button>
+        <button type="button" disabled={!isIdle} onClick={dump}>
+          Dump
+        </button>
+        <button type="button" disabled={!isIdle} onClick={backup}>
+          Download the store
+        </button>
+        <button type="button" class="danger" disabled={!isIdle} onClick={() => (refusedDump.value = new Blob())}>
+          Delete everything
+        </button>
       </div>
       <p class="muted small-text">
-        The store is one file. <code>connectory --store . --project {NAME} list</code>, in the folder it was saved to, opens it natively.
+        The store is one file. <code>connectory --store . --project {NAME} list</code>, in the folder it was saved to,
+        opens it natively.
       </p>
       {refusedDump.value && <EmptyFirst dump={refusedDump.value} />}
     </section>
@@ -157,7 +182,11 @@ function RunningBar({ what, share, stop }: Running) {
       <span>{what}</span>
       <div class="row bar">
         <progress aria-label={what} {...(share !== undefined && { value: share })} max={1} />
-        {stop && <button type="button" class="small" onClick={() => stop.abort()}>Stop</button>}
+        {stop && (
+          <button type="button" class="small" onClick={() => stop.abort()}>
+            Stop
+          </button>
+        )}
       </div>
     </div>
   );
@@ -168,9 +197,21 @@ function ImportOutcome({ progress, report, ended }: { progress: Progress; report
   const count = (number: number) => number.toLocaleString("en");
   return (
     <div class="note">
-      <p>{count(created)} created, {count(conflicts)} conflicts, {count(refused)} refused. {ended}</p>
-      {refusals.length > 0 && <ul>{refusals.map(({ line, message }) => <li>line {line}: {message}</li>)}</ul>}
-      <button type="button" class="small" onClick={() => download(report, "import-report.jsonl")}>Download the report, a line for each row</button>
+      <p>
+        {count(created)} created, {count(conflicts)} conflicts, {count(refused)} refused. {ended}
+      </p>
+      {refusals.length > 0 && (
+        <ul>
+          {refusals.map(({ line, message }) => (
+            <li>
+              line {line}: {message}
+            </li>
+          ))}
+        </ul>
+      )}
+      <button type="button" class="small" onClick={() => download(report, "import-report.jsonl")}>
+        Download the report, a line for each row
+      </button>
     </div>
   );
 }
@@ -186,12 +227,16 @@ function EmptyFirst({ dump }: { dump: Blob }) {
   return (
     <Dialog title={isLoad ? "A dump goes into an empty store" : "Delete everything?"} onClose={close}>
       <p>
-        This one has {registry.stats.value?.connections.toLocaleString("en")} connections. They go for good, in every tab{isLoad ? ", and the dump takes their place" : ""}.
-        Dump them first if you may want them back.
+        This one has {registry.stats.value?.connections.toLocaleString("en")} connections. They go for good, in every
+        tab{isLoad ? ", and the dump takes their place" : ""}. Dump them first if you may want them back.
       </p>
       <div class="row">
-        <button type="button" class="danger" onClick={() => void agree()}>{isLoad ? "Delete everything and load" : "Delete everything"}</button>
-        <button type="button" onClick={close}>Keep them</button>
+        <button type="button" class="danger" onClick={() => void agree()}>
+          {isLoad ? "Delete everything and load" : "Delete everything"}
+        </button>
+        <button type="button" onClick={close}>
+          Keep them
+        </button>
       </div>
     </Dialog>
   );

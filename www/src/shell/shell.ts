@@ -37,7 +37,9 @@ addEventListener("keydown", (event) => {
 async function keep(): Promise<void> {
   const status = document.querySelector("#offline");
   try {
-    await navigator.serviceWorker.register(new URL(`${html.dataset.root}offline.js`, location.href), { updateViaCache: "none" });
+    await navigator.serviceWorker.register(new URL(`${html.dataset.root}offline.js`, location.href), {
+      updateViaCache: "none",
+    });
     await navigator.serviceWorker.ready;
     if (status) status.textContent = "This site works offline now.";
   } catch {

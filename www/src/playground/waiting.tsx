@@ -28,8 +28,17 @@ export function Waiting() {
     <div class="waiting" role="status">
       {all.slice(-SHOWN).map(({ connection: { id, domain, profile_name }, due }) => (
         <div key={id} class="row spread">
-          <span class="long">Deleting {domain} of {profile_name} <Countdown due={due} /></span>
-          <button type="button" class="small" onClick={() => callBack(id)} aria-label={`Undo the delete of ${domain} of ${profile_name}`}>Undo</button>
+          <span class="long">
+            Deleting {domain} of {profile_name} <Countdown due={due} />
+          </span>
+          <button
+            type="button"
+            class="small"
+            onClick={() => callBack(id)}
+            aria-label={`Undo the delete of ${domain} of ${profile_name}`}
+          >
+            Undo
+          </button>
         </div>
       ))}
       {all.length > SHOWN && <p class="muted small-text">and {all.length - SHOWN} more</p>}
