@@ -16,6 +16,7 @@ import {
   startRun,
   stop,
 } from "./state.ts";
+import { download } from "../shell/download.ts";
 
 /** `isAlive` once its script runs; until then nothing can be started. */
 export function Live({ isAlive }: { isAlive: boolean }) {
@@ -75,12 +76,7 @@ function LeftOut() {
 function Taking() {
   const said = useSignal("");
   const text = () => `${JSON.stringify(results.value, undefined, 2)}\n`;
-  const download = () => {
-    const url = URL.createObjectURL(new Blob([text()], { type: "application/json" }));
-    Object.assign(document.createElement("a"), { href: url, download: "connectory-benchmarks.json" }).click();
-    // Some browsers read it after the click.
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
-  };
+  const save = () => download(new Blob([text()], { type: "application/json" }), "connectory-benchmarks.json");
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text());
@@ -92,7 +88,7 @@ function Taking() {
   const cannot = !hasResults.value || phase.value !== "ready";
   return (
     <div class="row">
-      <button type="button" disabled={cannot} onClick={download}>
+      <button type="button" disabled={cannot} onClick={save}>
         Download as JSON
       </button>
       <button type="button" disabled={cannot} onClick={() => void copy()}>

@@ -1,67 +1,96 @@
 // Beside the table: profiles with their counts, and proxies.
 import { signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { profiles, proxies } from "./counted.ts";
 import { Field } from "./fields.tsx";
 import * as listing from "./listing.ts";
 import { type Answer, registry, type Request } from "./registry.ts";
-import { profiles, proxies } from "./counted.ts";
 
-const said = { profiles: signal(""), proxies: signal("") };
+const refused = { profiles: signal(""), proxies: signal("") };
 
 /** Asks, and says beside the list what was refused. */
-async function ask(list: keyof typeof said, request: Request): Promise<Answer> {
+async function ask(list: keyof typeof refused, request: Request): Promise<Answer> {
   const answer = await registry.ask(request);
-  const body = answer.body as { message?: string; details?: { message: string }[] } | undefined;
-  said[list].value =
-    answer.status < 300 ? "" : (body?.details?.map(({ message }) => message).join("; ") ?? body?.message ?? "");
+  const { message = "", details } = (answer.body ?? {}) as { message?: string; details?: { message: string }[] };
+  refused[list].value = answer.status < 300 ? "" : (details?.map(({ message }) => message).join("; ") ?? message);
   registry.changed();
   return answer;
 }
 
-export function Profiles() {
-  const total = registry.stats.value?.profiles;
+interface ListOf {
+  list: keyof typeof refused;
+  title: string;
+  /** What is said where there is nothing. */
+  none: string;
+  items: { key: string; label: ComponentChildren; connections: number; act: ComponentChildren }[];
+  /** Between title and list. */
+  children?: ComponentChildren;
+}
+
+/** A list that scrolls in itself, with how many there are in all. */
+function List({ list, title, none, items, children }: ListOf) {
+  const total = registry.stats.value?.[list];
+  const shown = items.length;
   return (
-    <section class="card" aria-labelledby="profiles-title">
+    <section class="card stack" aria-labelledby={`${list}-title`}>
       <div class="row spread">
-        <h2 id="profiles-title">Profiles</h2>
-        <span class="muted">{total === undefined ? "" : counted(total, profiles.value.length)}</span>
+        <h2 id={`${list}-title`}>{title}</h2>
+        <span class="muted">
+          {total !== undefined && total > shown && `the first ${shown} of `}
+          {total?.toLocaleString("en")}
+        </span>
       </div>
+      {children}
       <p class="refusal" role="alert">
-        {said.profiles.value}
+        {refused[list].value}
       </p>
-      <div class="scroll list" tabIndex={0} role="region" aria-label="The profiles">
+      <div class="scroll list" tabIndex={0} role="region" aria-label={`The ${list}`}>
         <ul class="plain">
-          {profiles.value.map(({ name, connections }) => (
-            <li key={name} class="row spread">
-              <button
-                type="button"
-                class="quiet small long"
-                onClick={() => listing.show({ ...listing.NO_FILTERS, profile_name: name })}
-                aria-label={`Show the connections of ${name}`}
-              >
-                {name}
-              </button>
+          {items.map(({ key, label, connections, act }) => (
+            <li key={key} class="row spread">
+              {label}
               <span class="row">
                 <span class="muted number" title="connections">
                   {connections}
                 </span>
-                <button
-                  type="button"
-                  class="quiet small"
-                  aria-label={`Delete the profile ${name}`}
-                  onClick={() =>
-                    void ask("profiles", { method: "DELETE", path: `/profiles/${encodeURIComponent(name)}` })
-                  }
-                >
-                  Delete
-                </button>
+                {act}
               </span>
             </li>
           ))}
         </ul>
-        {profiles.value.length === 0 && <p class="muted">A profile comes with its first connection.</p>}
+        {shown === 0 && <p class="muted">{none}</p>}
       </div>
     </section>
   );
+}
+
+function Act({ label, text, onClick }: { label: string; text: string; onClick: () => void }) {
+  return (
+    <button type="button" class="quiet small" aria-label={label} onClick={onClick}>
+      {text}
+    </button>
+  );
+}
+
+export function Profiles() {
+  const show = (name: string) => listing.show({ ...listing.NO_FILTERS, profile_name: name });
+  const remove = (name: string) => ask("profiles", { method: "DELETE", path: `/profiles/${encodeURIComponent(name)}` });
+  const items = profiles.value.map(({ name, connections }) => ({
+    key: name,
+    label: (
+      <button
+        type="button"
+        class="quiet small long"
+        onClick={() => show(name)}
+        aria-label={`Show the connections of ${name}`}
+      >
+        {name}
+      </button>
+    ),
+    connections,
+    act: <Act label={`Delete the profile ${name}`} text="Delete" onClick={() => void remove(name)} />,
+  }));
+  return <List list="profiles" title="Profiles" none="A profile comes with its first connection." items={items} />;
 }
 
 const id = signal("");
@@ -75,13 +104,19 @@ async function register(event: Event): Promise<void> {
 }
 
 export function Proxies() {
-  const total = registry.stats.value?.proxies;
+  const remove = (id: string) => ask("proxies", { method: "DELETE", path: `/proxies/${encodeURIComponent(id)}` });
+  const items = proxies.value.map(({ id, name, connections }) => ({
+    key: id,
+    label: (
+      <span class="long">
+        {id} <span class="muted">{name}</span>
+      </span>
+    ),
+    connections,
+    act: <Act label={`Remove the proxy ${id}`} text="Remove" onClick={() => void remove(id)} />,
+  }));
   return (
-    <section class="card stack" aria-labelledby="proxies-title">
-      <div class="row spread">
-        <h2 id="proxies-title">Proxies</h2>
-        <span class="muted">{total === undefined ? "" : counted(total, proxies.value.length)}</span>
-      </div>
+    <List list="proxies" title="Proxies" none="None is registered." items={items}>
       <form class="register" onSubmit={register} noValidate>
         {(
           [
@@ -89,7 +124,7 @@ export function Proxies() {
             ["name (optional)", name],
           ] as const
         ).map(([label, text]) => (
-          <Field label={label} refused={[]}>
+          <Field key={label} label={label} refused={[]}>
             {(control) => (
               <input
                 {...control}
@@ -105,39 +140,6 @@ export function Proxies() {
           Register
         </button>
       </form>
-      <p class="refusal" role="alert">
-        {said.proxies.value}
-      </p>
-      <div class="scroll list short" tabIndex={0} role="region" aria-label="The proxies">
-        <ul class="plain">
-          {proxies.value.map(({ id, name, connections }) => (
-            <li key={id} class="row spread">
-              <span class="long">
-                {id}
-                {name !== undefined && <span class="muted"> {name}</span>}
-              </span>
-              <span class="row">
-                <span class="muted number" title="connections">
-                  {connections}
-                </span>
-                <button
-                  type="button"
-                  class="quiet small"
-                  aria-label={`Remove the proxy ${id}`}
-                  onClick={() => void ask("proxies", { method: "DELETE", path: `/proxies/${encodeURIComponent(id)}` })}
-                >
-                  Remove
-                </button>
-              </span>
-            </li>
-          ))}
-        </ul>
-        {proxies.value.length === 0 && <p class="muted">None is registered.</p>}
-      </div>
-    </section>
+    </List>
   );
-}
-
-function counted(total: number, shown: number): string {
-  return total > shown ? `the first ${shown} of ${total.toLocaleString("en")}` : total.toLocaleString("en");
 }

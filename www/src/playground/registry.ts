@@ -2,8 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import { type ChangeEvent, FailedError, open, type Reason, type Stats, type Store } from "connectory";
 import { createFetch } from "connectory/fetch";
-
-export const NAME = "playground";
+import { NAME } from "./files.ts";
 
 /** How the store stands. */
 export type State =

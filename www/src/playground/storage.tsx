@@ -1,7 +1,8 @@
 // What is stored, where, and by which tab; and what happened last.
 import { signal } from "@preact/signals";
 import type { ChangeEvent } from "connectory";
-import { NAME, registry } from "./registry.ts";
+import { fileOf, LOG, TABLES } from "./files.ts";
+import { registry } from "./registry.ts";
 
 interface Kept {
   files: { name: string; bytes: number }[];
@@ -38,18 +39,11 @@ async function look(): Promise<void> {
   }
 }
 
-/** The files of the store, as the package's documentation names them. */
 async function sizes(): Promise<Kept["files"]> {
-  const directory = await (await navigator.storage.getDirectory()).getDirectoryHandle("connectory");
-  return Promise.all(
-    [`${NAME}.connectory`, `${NAME}.connectory-log`].map(async (name) => {
-      const file = await (await directory.getFileHandle(name)).getFile();
-      return { name, bytes: file.size };
-    }),
-  );
+  return Promise.all([TABLES, LOG].map(async (name) => ({ name, bytes: (await fileOf(name)).size })));
 }
 
-export function size(bytes: number): string {
+function size(bytes: number): string {
   const units = ["B", "KB", "MB", "GB", "TB"];
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
   return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;

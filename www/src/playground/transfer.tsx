@@ -3,7 +3,9 @@ import { signal } from "@preact/signals";
 import { RefusedError, type Store } from "connectory";
 import { Dialog } from "./dialog.tsx";
 import { importLines, madeUp, type Progress } from "./import.ts";
-import { asFailed, NAME, registry } from "./registry.ts";
+import { download } from "../shell/download.ts";
+import { NAME, TABLES } from "./files.ts";
+import { asFailed, registry } from "./registry.ts";
 
 type Running = { what: string; share: number | undefined; stop?: AbortController };
 
@@ -100,13 +102,6 @@ function unlessRefused(error: unknown): void {
   if (!(error instanceof RefusedError)) throw error;
 }
 
-/** Hands a file to the browser's downloads. */
-function download(blob: Blob, name: string): void {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
 const dump = () =>
   run("Dumping", async (store) => {
     download(await new Response(store.dump()).blob(), `${NAME}.jsonl`);
@@ -115,8 +110,8 @@ const dump = () =>
 
 const backup = () =>
   run("Copying the store", async (store) => {
-    download(new Blob([(await store.backup()) as BlobPart]), `${NAME}.connectory`);
-    return `${NAME}.connectory is in your downloads.`;
+    download(new Blob([(await store.backup()) as BlobPart]), TABLES);
+    return `${TABLES} is in your downloads.`;
   });
 
 export function Transfer() {

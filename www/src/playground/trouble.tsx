@@ -2,7 +2,9 @@
 import type { ComponentChildren } from "preact";
 import { signal } from "@preact/signals";
 import type { Reason } from "connectory";
-import { NAME, registry } from "./registry.ts";
+import { download } from "../shell/download.ts";
+import { fileOf, removeFiles, TABLES } from "./files.ts";
+import { registry } from "./registry.ts";
 
 /** What a person can do, by why it was not opened. */
 const ADVICE: Partial<Record<Reason, string>> = {
@@ -64,14 +66,12 @@ const isSaved = signal(false);
 
 /** The file is handed out first: what cannot be read here may be mended elsewhere. */
 function BeginAnew() {
-  const directory = async () => (await navigator.storage.getDirectory()).getDirectoryHandle("connectory");
   const save = async () => {
-    const file = await (await (await directory()).getFileHandle(`${NAME}.connectory`)).getFile();
-    Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: file.name }).click();
+    download(await fileOf(TABLES), TABLES);
     isSaved.value = true;
   };
   const remove = async () => {
-    for (const name of [`${NAME}.connectory`, `${NAME}.connectory-log`]) await (await directory()).removeEntry(name);
+    await removeFiles();
     await registry.open();
   };
   return (
