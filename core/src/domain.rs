@@ -5,6 +5,7 @@ use crate::text::text_type;
 use crate::{Problem, ViolationCode};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
 text_type! {
@@ -166,8 +167,9 @@ fn host_name(input: &str) -> Result<Box<str>, Fault> {
     if input.len() > INPUT_MAX_BYTES {
         return Err("is longer than a host name can be (253 bytes)".into());
     }
-    let ascii = if is_plain(input) {
-        input.into()
+    let lower = lowered(input);
+    let ascii = if is_plain(&lower) {
+        lower
     } else {
         if let Some(fault) = foreign_part(input) {
             return Err(fault);
@@ -187,6 +189,16 @@ fn host_name(input: &str) -> Result<Box<str>, Fault> {
     let name = ascii.strip_suffix('.').unwrap_or(&ascii);
     check_labels(name)?;
     Ok(name.into())
+}
+
+/// `input` with its ASCII letters in lower case, which is all that UTS #46 does to them. Its tables are large: what names in
+/// ASCII need goes without.
+fn lowered(input: &str) -> Cow<'_, str> {
+    if input.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        input.to_ascii_lowercase().into()
+    } else {
+        input.into()
+    }
 }
 
 /// Whether UTS #46 would return `input` unchanged: letters, digits, hyphens, dots, and no Punycode.

@@ -1,11 +1,12 @@
-// Prints what a browser loads, compressed with brotli, beside SQLite's and the goals; fails over the bounds. A KB is 1000
-// bytes.
+// Prints what a browser loads, compressed with brotli, beside SQLite's and the goals; fails over the bounds. The first load
+// is what a store in files needs before it answers. A KB is 1000 bytes.
 import { existsSync, readFileSync } from "node:fs";
 import { brotliCompressSync, constants } from "node:zlib";
 
 /** What is aimed at, in KB and as a part of SQLite's, and what it is held to meanwhile so that it does not grow. */
 const WASM = { goal: 240, bound: 400 };
-const PAGE = { goal: 260, bound: 425 };
+const FIRST_LOAD = { goal: 280, bound: 300 };
+const PAGE = { goal: 460, bound: 480 };
 const OF_SQLITE = { goal: 0.75, bound: 1.15 };
 
 const dist = new URL("../../bindings/npm/dist/", import.meta.url);
@@ -23,18 +24,23 @@ const sum = (...parts) => ({
   brotli: parts.reduce((total, { brotli }) => total + brotli, 0),
 });
 
-const [wasm, entry, worker] = ["connectory.wasm", "browser.js", "worker.js"].map((name) => measured(new URL(name, dist)));
-const all = sum(wasm, entry, worker);
+const names = ["connectory.wasm", "first.wasm", "rest.wasm", "browser.js", "worker.js"];
+const [wasm, first, rest, entry, worker] = names.map((name) => measured(new URL(name, dist)));
+const firstLoad = sum(first, entry, worker);
+const all = sum(firstLoad, rest);
 const sqlite = measured(sqliteUrl);
 
 const kb = (bytes) => (bytes / 1000).toFixed(1).padStart(8);
 console.log(`${"".padEnd(28)}${"KB".padStart(8)}${"brotli".padStart(8)}`);
 for (const [name, { raw, brotli }] of Object.entries({
   "connectory.wasm": wasm,
+  "first.wasm": first,
+  "rest.wasm": rest,
   "browser.js": entry,
   "worker.js": worker,
-  "a page with memory": sum(wasm, entry),
-  "a page with files": all,
+  "files, the first load": firstLoad,
+  "files, all of it": all,
+  "memory": sum(wasm, entry),
   "sqlite3.wasm": sqlite,
 })) {
   console.log(`${name.padEnd(28)}${kb(raw)}${kb(brotli)}`);
@@ -42,7 +48,8 @@ for (const [name, { raw, brotli }] of Object.entries({
 
 const checked = [
   ["connectory.wasm, KB", wasm.brotli / 1000, WASM],
-  ["a page with files, KB", all.brotli / 1000, PAGE],
+  ["files, the first load, KB", firstLoad.brotli / 1000, FIRST_LOAD],
+  ["files, all of it, KB", all.brotli / 1000, PAGE],
   ["connectory.wasm over sqlite3.wasm", wasm.brotli / sqlite.brotli, OF_SQLITE],
 ];
 console.log(`\n${"".padEnd(36)}${"is".padStart(8)}${"goal".padStart(8)}${"bound".padStart(8)}`);

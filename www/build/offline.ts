@@ -4,8 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
 import { build, type Plugin, type ResolvedConfig } from "vite";
 
-/** Large, and of use to few: kept once a page has asked for them. */
-const KEPT_WHEN_ASKED_FOR = /sqlite3/;
+/** Large, and of use to few: what is measured against, and the engine as a whole, for stores in memory. */
+const KEPT_WHEN_ASKED_FOR = /sqlite3|\/connectory-[^/]*\.wasm$/;
 
 export function offline(): Plugin {
   let config: ResolvedConfig;
@@ -19,7 +19,7 @@ export function offline(): Plugin {
         configFile: false,
         root: config.root,
         logLevel: "warn",
-        define: { PRECACHED: JSON.stringify(entries(out)), "process.env.NODE_ENV": '"production"' },
+        define: { PRECACHED: JSON.stringify(entries(out)), KEPT_WHEN_ASKED_FOR: String(KEPT_WHEN_ASKED_FOR), "process.env.NODE_ENV": '"production"' },
         build: {
           outDir: out,
           emptyOutDir: false,
@@ -37,7 +37,7 @@ export function offline(): Plugin {
 /** What is kept beforehand, with what tells one version from the next. */
 function entries(out: string): { url: string; revision: string | null }[] {
   const files = readdirSync(out, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !KEPT_WHEN_ASKED_FOR.test(entry.name))
+    .filter((entry) => entry.isFile() && !KEPT_WHEN_ASKED_FOR.test(`/${entry.name}`))
     .map((entry) => join(entry.parentPath, entry.name));
   return files.map((file) => {
     const url = relative(out, file).split(sep).join("/");

@@ -1,4 +1,5 @@
 // Stores in files of the browser: in this thread where it may wait for files, else in a worker.
+import type { Code } from "./engine.js";
 import type { Link } from "./link.js";
 import { invalid, type Openers } from "./open.js";
 import { hasOpfs, noStorage, opfs } from "./opfs.js";
@@ -8,7 +9,7 @@ import type { InBrowser } from "./types.js";
 
 /** Opens stores by name. */
 export function inBrowser(
-  module: () => Promise<WebAssembly.Module>,
+  code: () => Promise<Code>,
   worker: () => Worker,
 ): Openers<"name">["name"] {
   return async ({ name, persist = true }: InBrowser, options): Promise<Link> => {
@@ -20,9 +21,9 @@ export function inBrowser(
     }
     // Only pages may ask. Whether it says yes is told by navigator.storage.persisted().
     if (persist) void navigator.storage.persist?.().catch(() => false);
-    if (isDedicatedWorker() && hasOpfs()) return Tab.join(name, { module: await module(), options, files: opfs(name) });
+    if (isDedicatedWorker() && hasOpfs()) return Tab.join(name, { code: await code(), options, files: opfs(name) });
     if (options.stamps) throw invalid("stamps: a function cannot go to the store's worker; open the store in a worker of yours");
-    return Remote.open(worker(), name, options, await module());
+    return Remote.open(worker(), name, options, await code());
   };
 }
 

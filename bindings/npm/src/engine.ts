@@ -5,6 +5,17 @@ import type { Files } from "./host.js";
 import { type Glue, instantiate, type Lines, type WasmStore } from "./glue.js";
 import type { StoreOptions } from "./types.js";
 
+/** The engine's code. */
+export interface Code {
+  readonly module: WebAssembly.Module;
+  /** Where the rest of it is, if the module is not all of it. */
+  readonly rest?: string;
+  /** Makes an instance, where that takes more than the module and what it imports. */
+  instance?(module: WebAssembly.Module, imports: WebAssembly.Imports): WebAssembly.Instance;
+  /** Called when a store is open. */
+  onOpen?(): Promise<void>;
+}
+
 /** How to find the files of a store; `blank` makes the bytes of an empty one. */
 export type OpenFiles = (blank: () => Uint8Array) => Files | Promise<Files>;
 
@@ -46,14 +57,16 @@ export class Engine implements Link {
 
   /** Opens the store in these files; a new one in memory without. */
   static async open(
-    module: WebAssembly.Module,
+    code: Code,
     options: StoreOptions = {},
     openFiles?: OpenFiles,
   ): Promise<Engine> {
-    const glue = instantiate(module);
+    const glue = instanceOf(code);
     const files = await openFiles?.(() => blank(glue));
     try {
-      return new Engine(glue, glue.Store.open(options, files), files);
+      const engine = new Engine(glue, glue.Store.open(options, files), files);
+      void code.onOpen?.();
+      return engine;
     } catch (error) {
       await files?.close();
       throw asError(error);
@@ -61,8 +74,8 @@ export class Engine implements Link {
   }
 
   /** Opens a store in memory that begins with the bytes of a store file. */
-  static fromBytes(module: WebAssembly.Module, bytes: Uint8Array, options: StoreOptions = {}): Engine {
-    const glue = instantiate(module);
+  static fromBytes(code: Code, bytes: Uint8Array, options: StoreOptions = {}): Engine {
+    const glue = instanceOf(code);
     try {
       return new Engine(glue, glue.Store.fromBytes(bytes, options), undefined);
     } catch (error) {
@@ -260,6 +273,10 @@ export class Engine implements Link {
 
 function isInternal(error: ConnectoryError): boolean {
   return error instanceof FailedError && error.reason === "internal";
+}
+
+function instanceOf(code: Code): Glue {
+  return instantiate(code.module, code.instance?.bind(code));
 }
 
 /** The bytes of an empty store. */

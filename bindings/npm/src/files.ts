@@ -1,7 +1,7 @@
 // Stores in files of Node.js, Deno and Bun, with the lock that native processes take.
 import * as fs from "node:fs";
 import { dirname } from "node:path";
-import { Engine, type OpenFiles } from "./engine.js";
+import { type Code, Engine, type OpenFiles } from "./engine.js";
 import type { File, Files } from "./host.js";
 import { FailedError, storageFailed, storageFull } from "./errors.js";
 import { invalid, type Openers } from "./open.js";
@@ -23,11 +23,11 @@ interface DenoFile {
 const deno = (globalThis as { Deno?: Deno }).Deno;
 
 /** Opens stores by path. */
-export function inFile(module: () => Promise<WebAssembly.Module>): Openers<"path">["path"] {
+export function inFile(code: () => Promise<Code>): Openers<"path">["path"] {
   return async ({ path, lock }, options) => {
     if (typeof path !== "string" || path === "") throw invalid("path: send the path of the store's file");
     if (lock !== undefined && lock !== "none") throw invalid('lock: send "none", or nothing for the lock that there is');
-    return Engine.open(await module(), options, files(path, lock === "none"));
+    return Engine.open(await code(), options, files(path, lock === "none"));
   };
 }
 

@@ -46,5 +46,8 @@ export interface Glue {
   Dump: new () => Lines;
 }
 
-/** Makes an instance. */
-export function instantiate(module: WebAssembly.Module): Glue;
+/** Makes an instance, with `make` if that takes more than the module and what it imports. */
+export function instantiate(
+  module: WebAssembly.Module,
+  make?: (module: WebAssembly.Module, imports: WebAssembly.Imports) => WebAssembly.Instance,
+): Glue;

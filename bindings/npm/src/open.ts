@@ -1,5 +1,5 @@
 // How a store is opened: where its engine comes from, and where it is kept.
-import { Engine } from "./engine.js";
+import { type Code, Engine } from "./engine.js";
 import { FailedError, RefusedError } from "./errors.js";
 import type { Link } from "./link.js";
 import { Store } from "./store.js";
@@ -37,9 +37,9 @@ export function opening<P extends Place>(openers: Openers<P>): (options: Places[
 }
 
 /** Opens stores in memory. */
-export function inMemory(module: () => Promise<WebAssembly.Module>): Openers<"memory">["memory"] {
+export function inMemory(code: () => Promise<Code>): Openers<"memory">["memory"] {
   return async ({ memory }, options) =>
-    memory === true ? Engine.open(await module(), options) : Engine.fromBytes(await module(), memory, options);
+    memory === true ? Engine.open(await code(), options) : Engine.fromBytes(await code(), memory, options);
 }
 
 /** Refuses what is wrong with the options. */
@@ -52,6 +52,7 @@ export function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => (made ??= make().catch((error) => {
     made = undefined;
+    if (error instanceof FailedError) throw error;
     throw new FailedError("internal", `the engine could not be loaded: ${error instanceof Error ? error.message : error}`, { cause: error });
   }));
 }

@@ -1,12 +1,22 @@
 // A store whose engine is in a worker of this page.
+import type { Code } from "./engine.js";
 import { type ConnectoryError, FailedError, fromThrown, outcomeUnknown, type Thrown } from "./errors.js";
 import { isReading, type Link, Listeners, type Method } from "./link.js";
 import { type Answer, type Call, Calls } from "./messages.js";
 import type { StoreOptions } from "./types.js";
 
+interface Opening {
+  type: "open";
+  name: string;
+  options: StoreOptions;
+  module: WebAssembly.Module;
+  rest: string | undefined;
+  life: string;
+}
+
 /** What a page tells its worker. */
 export type ToWorker =
-  | { type: "open"; name: string; options: StoreOptions; module: WebAssembly.Module; life: string }
+  | Opening
   | { type: "calls"; calls: Call[] }
   | { type: "close" };
 
@@ -39,10 +49,10 @@ export class Remote implements Link {
     worker.onmessageerror = () => this.#died("a message could not be read");
   }
 
-  static async open(worker: Worker, name: string, options: StoreOptions, module: WebAssembly.Module): Promise<Remote> {
+  static async open(worker: Worker, name: string, options: StoreOptions, { module, rest }: Code): Promise<Remote> {
     const remote = new Remote(worker);
     try {
-      await remote.#turn({ type: "open", name, options, module, life: remote.#life });
+      await remote.#turn({ type: "open", name, options, module, rest, life: remote.#life });
       remote.#watch();
     } catch (error) {
       worker.terminate();

@@ -1,5 +1,5 @@
 // Any number of tabs on one store: a Web Lock elects the owner, who has the engine; the others ask it by message.
-import { Engine, type OpenFiles } from "./engine.js";
+import { type Code, Engine, type OpenFiles } from "./engine.js";
 import { asError, type ConnectoryError, FailedError, outcomeUnknown } from "./errors.js";
 import { isReading, isRepeatable, type Link, Listeners, type Method } from "./link.js";
 import { type Answer, answerOf, type Call, Calls } from "./messages.js";
@@ -22,7 +22,7 @@ type Message =
 
 /** What the owner opens. */
 interface Opening {
-  module: WebAssembly.Module;
+  code: Code;
   options: StoreOptions;
   files: OpenFiles;
 }
@@ -130,8 +130,8 @@ export class Tab implements Link {
   async #own(): Promise<void> {
     const owner = `${this.#name}:${crypto.randomUUID()}`;
     await navigator.locks.request(owner, async () => {
-      const { module, options, files } = this.#opening;
-      const engine = await Engine.open(module, options, files);
+      const { code, options, files } = this.#opening;
+      const engine = await Engine.open(code, options, files);
       if (this.#closing.signal.aborted) return engine.close();
       const term = new Promise<void>((resolve) => (this.#resign = resolve));
       engine.onEnd = this.#resign;

@@ -20,7 +20,7 @@ const PAGE = `<!doctype html><meta charset="utf-8"><title>tests</title><link rel
   Object.assign(window, connectory, { slim, createFetch, ready: true });
 </script>`;
 
-/** Serves the package and the tests; `extra` are further paths with their type and text. */
+/** Serves the package and the tests; `extra` are further paths with their type and text, or with what answers. */
 async function serve(extra = {}) {
   const texts = {
     "/": ["text/html", PAGE],
@@ -30,6 +30,7 @@ async function serve(extra = {}) {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     const text = texts[pathname];
+    if (typeof text === "function") return text(response);
     if (text) return response.writeHead(200, { "content-type": text[0] }).end(text[1]);
     const [folder, directory] = Object.entries(FOLDERS).find(([folder]) => pathname.startsWith(folder)) ?? [];
     const path = folder && join(directory, normalize(pathname.slice(folder.length)));

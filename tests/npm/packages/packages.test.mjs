@@ -45,7 +45,8 @@ after(async () => {
 test("the tarball has what it needs, and nothing else", () => {
   const isCode = (path) => /^dist\/([a-z]+|entries\/[a-z]+)\.(js|js\.map|d\.ts)$/.test(path);
   const others = projects.files.filter((path) => !isCode(path));
-  assert.deepEqual(others.sort(), ["LICENSE-APACHE", "LICENSE-MIT", "README.md", "dist/connectory.wasm", "package.json"]);
+  const modules = ["connectory", "first", "rest"].map((name) => `dist/${name}.wasm`);
+  assert.deepEqual(others.sort(), ["LICENSE-APACHE", "LICENSE-MIT", "README.md", ...modules, "package.json"]);
 });
 
 test("publint finds nothing", async () => {
@@ -137,7 +138,7 @@ test("Vite, built and while developing, without settings", async () => {
   const settings = { root, configFile: false, logLevel: "error" };
   const { output } = await build(settings);
   const assets = output.map(({ fileName }) => fileName.replace(/-[\w-]{8}\./, ".")).sort();
-  assert.deepEqual(assets, ["assets/connectory.wasm", "assets/index.js", "assets/worker.js", "index.html"]);
+  assert.deepEqual(assets, ["connectory.wasm", "first.wasm", "index.js", "rest.wasm", "worker.js"].map((name) => `assets/${name}`).concat("index.html"));
   assert.deepEqual(await reported(join(root, "dist")), reports);
 
   // Its pages ask for updates at the port that is in the settings.
@@ -172,7 +173,7 @@ test("esbuild, with the slim entry and the worker as an entry of its own", async
 test("esbuild, with the files that the package looks for copied beside what it makes", async () => {
   const folder = await projects.add("esbuild", [USE, "programs/page.js"], { "index.html": html("out/page.js") });
   await run(tool("esbuild"), ["page.js", "--bundle", "--format=esm", "--outdir=out", "--log-level=warning"], { cwd: folder });
-  for (const name of ["connectory.wasm", "worker.js"]) {
+  for (const name of ["connectory.wasm", "first.wasm", "rest.wasm", "worker.js"]) {
     cpSync(join(folder, "node_modules/connectory/dist", name), join(folder, "out", name));
   }
   assert.deepEqual(await reported(folder), reports);

@@ -2,6 +2,7 @@
 import { cleanupOutdatedCaches, precacheAndRoute, type PrecacheEntry } from "workbox-precaching";
 
 declare const PRECACHED: PrecacheEntry[];
+declare const KEPT_WHEN_ASKED_FOR: RegExp;
 declare const self: ServiceWorkerGlobalScope;
 
 const ASKED_FOR = "asked-for";
@@ -13,7 +14,7 @@ self.addEventListener("install", () => void self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(event.request.url);
-  if (origin === self.location.origin && /sqlite3/.test(pathname)) event.respondWith(askedFor(event.request));
+  if (origin === self.location.origin && KEPT_WHEN_ASKED_FOR.test(pathname)) event.respondWith(askedFor(event.request));
 });
 
 async function askedFor(request: Request): Promise<Response> {

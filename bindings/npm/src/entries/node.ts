@@ -3,8 +3,11 @@ import { readFileSync } from "node:fs";
 import { inFile } from "../files.js";
 import { inMemory, once, opening } from "../open.js";
 
-const module = once(async () => WebAssembly.compile(readFileSync(new URL("./connectory.wasm", import.meta.url))));
+const code = once(async () => {
+  const bytes = readFileSync(new URL("./connectory.wasm", import.meta.url));
+  return { module: await WebAssembly.compile(bytes) };
+});
 
 /** Opens a store: `{ memory: true }` for one that goes with this process, `{ path }` for one in a file. */
-export const open = opening({ memory: inMemory(module), path: inFile(module) });
+export const open = opening({ memory: inMemory(code), path: inFile(code) });
 export * from "./common.js";

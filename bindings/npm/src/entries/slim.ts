@@ -17,11 +17,11 @@ export interface Parts {
 
 /** Opens a store with parts of the caller's. */
 export function open({ wasm, worker, ...options }: (InMemory | InBrowser) & Parts): Promise<Store> {
-  const module = () => compiled(wasm);
+  const code = async () => ({ module: await compiled(wasm) });
   const start = worker ?? (() => {
     throw invalid("worker: send a function that starts connectory/worker");
   });
-  return opening({ memory: inMemory(module), name: inBrowser(module, start) })(options as InMemory | InBrowser);
+  return opening({ memory: inMemory(code), name: inBrowser(code, start) })(options as InMemory | InBrowser);
 }
 
 async function compiled(wasm: Wasm): Promise<WebAssembly.Module> {

@@ -2,6 +2,7 @@
 import { asThrown } from "../errors.js";
 import { answerOf } from "../messages.js";
 import { opfs } from "../opfs.js";
+import { Parts } from "../parts.js";
 import type { FromWorker, ToWorker } from "../remote.js";
 import { Tab } from "../tabs.js";
 
@@ -23,12 +24,13 @@ self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
   switch (data.type) {
     case "open":
       return failing(async () => {
-        const { name, module, options, life } = data;
+        const { name, module, rest, options, life } = data;
         await new Promise<void>((resolve, reject) => {
           // Held until this worker ends, however it does: then its page learns of it.
           navigator.locks.request(life, () => (resolve(), new Promise(() => {}))).catch(reject);
         });
-        tab = await Tab.join(name, { module, options, files: opfs(name) });
+        const code = rest === undefined ? { module } : new Parts(module, rest);
+        tab = await Tab.join(name, { code, options, files: opfs(name) });
         tab.onChange(() => say({ type: "changed" }));
         return { type: "opened" };
       });

@@ -3,5 +3,5 @@ import module from "./connectory.wasm";
 import { inMemory, opening } from "../open.js";
 
 /** Opens a store in memory. */
-export const open = opening({ memory: inMemory(async () => module) });
+export const open = opening({ memory: inMemory(async () => ({ module })) });
 export * from "./common.js";
