@@ -1,4 +1,4 @@
-// What the site may cost: bytes before the engine answers, main thread while 10 000 rows are imported, shifts of what is read.
+// What the site may cost: bytes before the engine answers, processor time of the page during an import, shifts of what is read.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +10,10 @@ import { onSite, openPage } from "./site.mjs";
 
 const here = onSite();
 
-/** KB of 1000 bytes, compressed with brotli: all that is loaded until the store is open. */
+/**
+ * KB of 1000 bytes, compressed with brotli: all that has to be loaded before connections are listed and created. The rest of
+ * the engine, for dumps and checks, follows in the background.
+ */
 const FIRST_LOAD_KB = 350;
 /** Milliseconds of processor time in one task. */
 const TASK_MS = 50;
@@ -20,20 +23,30 @@ function compressed(path) {
   return brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length;
 }
 
-test(`the first load is at most ${FIRST_LOAD_KB} KB, with the engine`, async () => {
-  const context = await here.browser.newContext();
-  const asked = new Set();
-  context.on("request", (request) => asked.add(new URL(request.url()).pathname.replace(/\/$/, "/index.html").slice(1)));
+test(`a connection is created after a first load of at most ${FIRST_LOAD_KB} KB, with the engine`, async () => {
+  const context = await here.browser.newContext({ serviceWorkers: "block" });
+  const loaded = new Set();
+  context.on("request", (request) => loaded.add(new URL(request.url()).pathname.replace(/\/$/, "/index.html").slice(1)));
+  // What is not part of the first load is not there.
+  const isLater = (path) => /^assets\/rest-[^/]+\.wasm$/.test(path);
+  await context.route(
+    ({ pathname }) => isLater(pathname.slice(1)),
+    (route) => route.abort(),
+  );
   const { page } = await openPage(here, "", { context });
   await page.locator("#storage dd").first().waitFor();
-  const paths = [...asked];
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  await page.getByText("201 Created").waitFor();
+  await page.getByRole("button", { name: "Edit netflix.com of user-123" }).waitFor();
   await context.close();
-  const sizes = paths.map((path) => [path, compressed(path)]).sort(([, a], [, b]) => b - a);
-  const total = sizes.reduce((sum, [, size]) => sum + size, 0);
-  for (const [path, size] of [...sizes, ["in all", total]])
-    console.log(`${(size / 1000).toFixed(1).padStart(8)} KB  ${path}`);
+  const sizes = [...loaded].map((path) => [path, compressed(path)]).sort(([, a], [, b]) => b - a);
+  const first = sizes.filter(([path]) => !isLater(path));
+  const total = first.reduce((sum, [, size]) => sum + size, 0);
+  for (const [path, size] of [...first, ["in all", total], ...sizes.filter(([path]) => isLater(path))]) {
+    console.log(`${(size / 1000).toFixed(1).padStart(8)} KB  ${path}${isLater(path) ? ", afterwards" : ""}`);
+  }
   assert.ok(
-    sizes.some(([path]) => path.endsWith(".wasm")),
+    first.some(([path]) => path.endsWith(".wasm")),
     "the engine was not loaded",
   );
   assert.ok(total <= FIRST_LOAD_KB * 1000, `${(total / 1000).toFixed(1)} KB`);
