@@ -272,21 +272,33 @@ async function tried(calls: (() => PromiseLike<unknown>)[]): Promise<void> {
 /** The HTTP API. */
 async function respond(store: Store, id: string): Promise<void> {
   const fetch = createFetch(store);
-  const ask = async (method: string, path: string, body?: unknown, key?: string): Promise<void> => {
-    const headers = { "content-type": "application/json", ...(key && { "idempotency-key": key }) };
+  const ask = async (method: string, path: string, body?: unknown, further = {}): Promise<void> => {
+    const headers = { "content-type": "application/json", ...further };
     await fetch(`http://offline${path}`, { method, headers, body: JSON.stringify(body) ?? null });
   };
   const path = "/auth/connections";
   const pair = { domain: "http.example.com", profile_name: "ada" };
   for (let times = 0; times < 2; times += 1) await ask("POST", path, pair);
-  await ask("POST", path, { ...pair, domain: "key.example.com" }, "key");
+  const keyed = { ...pair, domain: "key.example.com" };
+  for (const body of [keyed, keyed, { ...keyed, record_session: true }]) {
+    await ask("POST", path, body, { "idempotency-key": "key" });
+  }
+  await ask("POST", path, pair, { prefer: "resolution=ignore-duplicates" });
   await ask("POST", path, { domain: "/" });
   await ask("GET", path);
   await ask("GET", `${path}?profile_name=ada&limit=5&offset=2`);
   await ask("GET", `${path}/${id}`);
   await ask("GET", `${path}/ma_none`);
   await ask("PATCH", `${path}/${id}`, { login_url: "https://netflix.example.com/" });
+  await ask("PATCH", `${path}/ma_none`, {});
   await ask("DELETE", `${path}/${id}`);
+  await ask("DELETE", `${path}/ma_none`);
+  for (const list of [path, "/profiles", "/proxies"]) await ask("GET", `${list}?limit=1`);
+  await ask("GET", `${path}?domain=netflix.com&query=net`);
+  await ask("PUT", "/proxies/px_http", { name: "http" });
+  await ask("PUT", "/proxies/px_http", {});
+  await ask("DELETE", "/proxies/px_http");
+  for (const name of ["ada", "nobody"]) await ask("DELETE", `/profiles/${name}`);
   await ask("GET", "/none");
   await ask("PUT", path, {});
   await fetch(`http://offline${path}`, { method: "POST", body: "{", headers: { "content-type": "application/json" } });
