@@ -98,11 +98,19 @@ function aligned(token: Token | undefined): string {
 function image(token: Token | undefined, { from }: Place): string {
   if (!from) throw new Error("a picture is of a file, and so is its address");
   const file = resolve(REPOSITORY, dirname(from.file), String(token?.attrGet("src")));
-  const size = /<svg[^>]* width="(\d+)" height="(\d+)"/.exec(readFileSync(file, "utf8"));
-  if (!size) throw new Error(`${file} does not say how large it is`);
+  const { width, height } = sizeOf(file);
   const src = relative(resolve(REPOSITORY, "www", from.path), file);
   const alt = escape(token?.content ?? "");
-  return `<img class="plot" src="${src}" alt="${alt}" width="${size[1]}" height="${size[2]}" loading="lazy" />`;
+  return `<img class="plot" src="${src}" alt="${alt}" width="${width}" height="${height}" loading="lazy" />`;
+}
+
+/** How large a picture is, an SVG or a PNG, as its first lines say. */
+function sizeOf(file: string): { width: number; height: number } {
+  const bytes = readFileSync(file);
+  if (file.endsWith(".png")) return { width: bytes.readUInt32BE(16), height: bytes.readUInt32BE(20) };
+  const [, width, height] = /<svg[^>]* width="(\d+)" height="(\d+)"/.exec(bytes.toString("utf8")) ?? [];
+  if (!width || !height) throw new Error(`${file} does not say how large it is`);
+  return { width: Number(width), height: Number(height) };
 }
 
 /** Comments are for tools. */

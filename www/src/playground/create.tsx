@@ -10,7 +10,6 @@ import { type Answer, registry, type Request } from "./registry.ts";
 const draft = signal<Draft>(FIRST_DRAFT);
 const answer = signal<Answer | undefined>(undefined);
 const violations = signal<Violation[]>([]);
-const isAsking = signal(false);
 
 function change(changed: Partial<Draft>): void {
   draft.value = { ...draft.peek(), ...changed };
@@ -20,11 +19,13 @@ function requestOf(draft: Draft): Request {
   return { method: "POST", path: "/auth/connections", headers: createHeaders(draft), body: newConnection(draft) };
 }
 
+/** After the frame that shows the press, for which browsers let everything else wait: the time told is the answer's own. */
+const shown = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+
 async function create(event: Event): Promise<void> {
   event.preventDefault();
-  isAsking.value = true;
+  await shown();
   answer.value = await registry.ask(requestOf(draft.peek()));
-  isAsking.value = false;
   violations.value = detailsOf(answer.value);
 }
 
@@ -35,7 +36,7 @@ export function detailsOf({ body }: Answer): Violation[] {
 
 export function Create() {
   const form = { draft: draft.value, change, violations: violations.value };
-  const isReady = registry.state.value.is === "open" && !isAsking.value;
+  const isReady = registry.state.value.is === "open";
   useEffect(() => document.querySelector<HTMLElement>('#create [aria-invalid="true"]')?.focus(), [violations.value]);
   return (
     <section class="create" aria-labelledby="create-title">
@@ -155,13 +156,13 @@ function AnswerCard() {
         {id && <JumpTo id={id}>Show it in the table</JumpTo>}
       </p>
       <pre class="exchanged" tabIndex={0} aria-label="The answer as text">
-        <code>{value ? shown(value) : "Press Create. Then press it again."}</code>
+        <code>{value ? textOf(value) : "Press Create. Then press it again."}</code>
       </pre>
     </section>
   );
 }
 
-function shown({ headers, body }: Answer): string {
+function textOf({ headers, body }: Answer): string {
   const lines = headers.filter(([name]) => SHOWN_HEADERS.includes(name)).map(([name, value]) => `${name}: ${value}\n`);
   return `${lines.join("")}${lines.length > 0 ? "\n" : ""}${JSON.stringify(body, null, 2)}`;
 }
