@@ -424,3 +424,21 @@ test("a store that cannot be read is handed out before it may be deleted; in mem
   await answer(page).getByText("201 Created").waitFor();
   await context.close();
 });
+
+test("offline everything goes on: a reload, a create, a dump", async () => {
+  const { context, page, complaints } = await person({ acceptDownloads: true });
+  await create(page, { domain: "netflix.com", profile_name: "ada" });
+  await page.getByText("This site works offline now.").waitFor();
+  await context.setOffline(true);
+  await page.reload();
+  await inAll(page, 1);
+  await create(page, { domain: "b\u00fccher.example", profile_name: "ada" });
+  await answer(page).getByText("201 Created").waitFor();
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Dump", exact: true }).click(),
+  ]);
+  assert.match(readFileSync(await download.path(), "utf8"), /xn--bcher-kva\.example/);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});

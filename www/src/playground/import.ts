@@ -17,26 +17,22 @@ export interface Progress {
 
 const SHOWN_REFUSALS = 5;
 
+export const NOTHING: Progress = { done: 0, share: 0, created: 0, conflicts: 0, refused: 0, refusals: [] };
+
 /**
- * Imports `file`, a JSON object on each line, and returns the report: a line of JSON for each. Stops between parts when
- * `signal` is aborted; a failure of the store ends it. Either way the report has what was done.
+ * Imports `file`, a JSON object on each line, and tells how far it is after each part. `report` gets a line of JSON for each
+ * row. It ends where nobody asks on; a failure of the store ends it too.
  */
-export async function importLines(
-  store: Store,
-  file: Blob,
-  { onProgress, report, signal }: { onProgress: (progress: Progress) => void; report: string[]; signal: AbortSignal },
-): Promise<Progress> {
-  const progress: Progress = { done: 0, share: 0, created: 0, conflicts: 0, refused: 0, refusals: [] };
+export async function* importLines(store: Store, file: Blob, report: string[]): AsyncGenerator<Progress> {
+  const progress = { ...NOTHING, refusals: [] };
   for await (const { lines, share } of parts(file)) {
-    if (signal.aborted) break;
     const rows = lines.filter(({ text }) => text.trim() !== "");
     const answers = await store.createMany(rows.map(({ text }) => read(text)));
     answers.forEach((answer, at) => count(progress, rows[at]?.line ?? 0, answer, report));
     progress.done += rows.length;
     progress.share = share;
-    onProgress({ ...progress });
+    yield { ...progress };
   }
-  return progress;
 }
 
 function count(progress: Progress, line: number, answer: CreatedRow, report: string[]): void {

@@ -42,9 +42,12 @@ export class Registry {
   readonly store = computed(() => (this.state.value.is === "open" ? this.state.value.store : undefined));
   #rereading: ReturnType<typeof setTimeout> | undefined;
 
-  /** Opens the store in files of this browser, or in memory. */
+  /** Opens the store in files of this browser, or in memory; one that is open is closed first. */
   async open(kept: "files" | "memory" = "files"): Promise<void> {
+    const before = this.store.peek();
     this.state.value = { is: "opening" };
+    // What could not be closed has ended already.
+    await before?.close().catch(() => {});
     try {
       const store = await open(kept === "files" ? { name: NAME } : { memory: true });
       this.state.value = { is: "open", kept, store };
@@ -135,7 +138,7 @@ export class Registry {
   }
 }
 
-export function asFailed(error: unknown): FailedError {
+function asFailed(error: unknown): FailedError {
   return error instanceof FailedError
     ? error
     : new FailedError("internal", String(error instanceof Error ? error.message : error));

@@ -2,32 +2,28 @@
 import { signal } from "@preact/signals";
 import { RefusedError, type Store } from "connectory";
 import { Dialog } from "./dialog.tsx";
-import { importLines, madeUp, type Progress } from "./import.ts";
+import { importLines, madeUp, NOTHING, type Progress } from "./import.ts";
 import { download } from "../shell/download.ts";
 import { NAME, TABLES } from "./files.ts";
-import { asFailed, registry } from "./registry.ts";
+import { registry } from "./registry.ts";
 
-type Running = { what: string; share: number | undefined; stop?: AbortController };
+type Running = { what: string; share?: number; stop?: AbortController };
 
 const running = signal<Running | undefined>(undefined);
 const outcome = signal<{ progress: Progress; report: Blob; ended: string } | undefined>(undefined);
 const said = signal("");
 const isDragged = signal(false);
-/** A dump that found the store not empty: whether to empty it is asked first. */
-const refusedDump = signal<Blob | undefined>(undefined);
+/** Whether to delete everything is asked first; and then perhaps a dump is loaded. */
+const asking = signal<{ toLoad?: Blob } | undefined>(undefined);
 
 /** Does one thing at a time, and says what came of it. */
-async function run(
-  what: string,
-  work: (store: Store, stop: AbortController) => Promise<string>,
-  stop?: AbortController,
-): Promise<void> {
+async function run(what: string, work: (store: Store) => Promise<string>): Promise<void> {
   const store = registry.store.peek();
   if (!store || running.peek()) return;
-  running.value = { what, share: undefined, ...(stop && { stop }) };
+  running.value = { what };
   said.value = "";
   try {
-    said.value = await work(store, stop ?? new AbortController());
+    said.value = await work(store);
   } catch (error) {
     said.value = error instanceof RefusedError ? error.message : registry.notice(error).message;
   }
@@ -44,28 +40,25 @@ async function take(file: Blob | undefined): Promise<void> {
 
 function importFile(file: Blob): Promise<void> {
   outcome.value = undefined;
-  return run(
-    "Importing",
-    async (store, stop) => {
-      const report: string[] = [];
-      let progress: Progress = { done: 0, share: 0, created: 0, conflicts: 0, refused: 0, refusals: [] };
-      const onProgress = (now: Progress) => {
-        progress = now;
-        running.value = { what: `Importing: ${now.done.toLocaleString("en")} rows`, share: now.share, stop };
-      };
-      let ended = "";
-      try {
-        progress = await importLines(store, file, { onProgress, report, signal: stop.signal });
-        if (stop.signal.aborted) ended = "Stopped. What came before is there.";
-      } catch (error) {
-        ended = `${asFailed(error).message}. What came before is there: import the rest once this is mended, rows that are there are conflicts.`;
-        registry.notice(error);
+  return run("Importing", async (store) => {
+    const stop = new AbortController();
+    const report: string[] = [];
+    let progress = NOTHING;
+    let ended = "";
+    try {
+      for await (progress of importLines(store, file, report)) {
+        running.value = { what: `Importing: ${progress.done.toLocaleString("en")} rows`, share: progress.share, stop };
+        if (!stop.signal.aborted) continue;
+        ended = "Stopped. What came before is there.";
+        break;
       }
-      outcome.value = { progress, report: new Blob(report, { type: "application/jsonl" }), ended };
-      return "";
-    },
-    new AbortController(),
-  );
+    } catch (error) {
+      const { message } = registry.notice(error);
+      ended = `${message}. What came before is there; import the file again once this is mended: rows that are there are conflicts.`;
+    }
+    outcome.value = { progress, report: new Blob(report, { type: "application/jsonl" }), ended };
+    return "";
+  });
 }
 
 function load(file: Blob): Promise<void> {
@@ -74,7 +67,7 @@ function load(file: Blob): Promise<void> {
       const loaded = await store.load(file.stream());
       return `${loaded.toLocaleString("en")} connections loaded.`;
     } catch (error) {
-      if (error instanceof RefusedError && error.code === "resource_in_use") refusedDump.value = file;
+      if (error instanceof RefusedError && error.code === "resource_in_use") asking.value = { toLoad: file };
       throw error;
     }
   });
@@ -87,7 +80,7 @@ async function empty(store: Store): Promise<void> {
     if (items.length === 0) break;
     await Promise.all(items.map(({ id }) => store.delete(id).catch(unlessRefused)));
     const { connections } = await store.stats();
-    running.value = { what: `Emptying: ${connections.toLocaleString("en")} left`, share: undefined };
+    running.value = { what: `Emptying: ${connections.toLocaleString("en")} left` };
   }
   for await (const { items } of store.profiles({ limit: 100 }).pages()) {
     await Promise.all(items.map(({ name }) => store.deleteProfile(name).catch(unlessRefused)));
@@ -158,7 +151,7 @@ export function Transfer() {
         <button type="button" disabled={!isIdle} onClick={backup}>
           Download the store
         </button>
-        <button type="button" class="danger" disabled={!isIdle} onClick={() => (refusedDump.value = new Blob())}>
+        <button type="button" class="danger" disabled={!isIdle} onClick={() => (asking.value = {})}>
           Delete everything
         </button>
       </div>
@@ -166,7 +159,7 @@ export function Transfer() {
         The store is one file. <code>connectory --store . --project {NAME} list</code>, in the folder it was saved to,
         opens it natively.
       </p>
-      {refusedDump.value && <EmptyFirst dump={refusedDump.value} />}
+      {asking.value && <EmptyFirst {...asking.value} />}
     </section>
   );
 }
@@ -211,23 +204,22 @@ function ImportOutcome({ progress, report, ended }: { progress: Progress; report
   );
 }
 
-function EmptyFirst({ dump }: { dump: Blob }) {
-  const close = () => (refusedDump.value = undefined);
-  const isLoad = dump.size > 0;
+function EmptyFirst({ toLoad }: { toLoad?: Blob }) {
+  const close = () => (asking.value = undefined);
   const agree = async () => {
     close();
     await run("Emptying", async (store) => (await empty(store), "Everything is deleted."));
-    if (isLoad) await load(dump);
+    if (toLoad) await load(toLoad);
   };
   return (
-    <Dialog title={isLoad ? "A dump goes into an empty store" : "Delete everything?"} onClose={close}>
+    <Dialog title={toLoad ? "A dump goes into an empty store" : "Delete everything?"} onClose={close}>
       <p>
         This one has {registry.stats.value?.connections.toLocaleString("en")} connections. They go for good, in every
-        tab{isLoad ? ", and the dump takes their place" : ""}. Dump them first if you may want them back.
+        tab{toLoad ? ", and the dump takes their place" : ""}. Dump them first if you may want them back.
       </p>
       <div class="row">
         <button type="button" class="danger" onClick={() => void agree()}>
-          {isLoad ? "Delete everything and load" : "Delete everything"}
+          {toLoad ? "Delete everything and load" : "Delete everything"}
         </button>
         <button type="button" onClick={close}>
           Keep them
