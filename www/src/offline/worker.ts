@@ -10,7 +10,7 @@ const ASKED_FOR = "asked-for";
 precacheAndRoute(PRECACHED);
 cleanupOutdatedCaches();
 
-self.addEventListener("install", () => void self.skipWaiting());
+// The first takes the page that asked for it. A later one waits until all pages are closed: theirs is of one piece with them.
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(event.request.url);
