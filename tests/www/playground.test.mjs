@@ -70,6 +70,20 @@ test("a pair is created once; who comes second is led to the holder, wherever it
   await context.close();
 });
 
+test("what is sent is what stood there when it was pressed", async () => {
+  const { context, page, complaints } = await person();
+  await page.evaluate(() => {
+    document.querySelector("#create button[type=submit]").click();
+    const domain = document.querySelector("#create input[name=domain]");
+    domain.value = "too-late.com";
+    domain.dispatchEvent(new InputEvent("input", { bubbles: true }));
+  });
+  await answer(page).getByText("201 Created").waitFor();
+  assert.match(await answer(page).locator("pre").textContent(), /"domain": "netflix\.com"/);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
 test("every field is sent, what is refused is said beside it as the engine words it", async () => {
   const { context, page, complaints } = await person();
   await form(page).getByText("More fields").click();

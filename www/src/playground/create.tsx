@@ -24,8 +24,10 @@ const shown = () => new Promise((resolve) => requestAnimationFrame(() => setTime
 
 async function create(event: Event): Promise<void> {
   event.preventDefault();
+  // What stood there when it was pressed.
+  const request = requestOf(draft.peek());
   await shown();
-  answer.value = await registry.ask(requestOf(draft.peek()));
+  answer.value = await registry.ask(request);
   violations.value = detailsOf(answer.value);
 }
 
