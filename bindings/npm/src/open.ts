@@ -52,7 +52,6 @@ export function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => (made ??= make().catch((error) => {
     made = undefined;
-    if (error instanceof FailedError) throw error;
     throw new FailedError("internal", `the engine could not be loaded: ${error instanceof Error ? error.message : error}`, { cause: error });
   }));
 }

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { profiles, proxies } from "./counted.ts";
-import { Field } from "./fields.tsx";
+import { Field } from "./controls.tsx";
 import * as listing from "./listing.ts";
 import { type Answer, registry, type Request } from "./registry.ts";
 

@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { Countdown } from "./waiting.tsx";
 import { deleteSoon, waiting } from "./deletions.ts";
 import { edit } from "./edit.tsx";
-import { Field } from "./fields.tsx";
+import { Choice, Field } from "./controls.tsx";
 import * as listing from "./listing.ts";
 import { registry } from "./registry.ts";
 
@@ -61,6 +61,14 @@ export function Connections() {
   );
 }
 
+const ORDERS = [
+  ["newest", "newest first"],
+  ["oldest", "oldest first"],
+  ["domain", "by domain"],
+  ["profile_name", "by profile"],
+  ["status", "by status"],
+] as const;
+
 function Filters() {
   const { value: filters } = listing.filters;
   return (
@@ -86,21 +94,7 @@ function Filters() {
           )}
         </Field>
       ))}
-      <Field label="order" refused={[]}>
-        {(control) => (
-          <select
-            {...control}
-            value={listing.order.value}
-            onChange={({ currentTarget }) => listing.sortBy(currentTarget.value as listing.Order)}
-          >
-            <option value="newest">newest first</option>
-            <option value="oldest">oldest first</option>
-            <option value="domain">by domain</option>
-            <option value="profile_name">by profile</option>
-            <option value="status">by status</option>
-          </select>
-        )}
-      </Field>
+      <Choice label="order" value={listing.order.value} options={ORDERS} onChange={listing.sortBy} />
     </div>
   );
 }

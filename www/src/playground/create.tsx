@@ -2,7 +2,8 @@
 import { signal } from "@preact/signals";
 import type { Violation } from "connectory";
 import { useEffect } from "preact/hooks";
-import { Check, FIELDS, refusalsOf, SettingsFields, TextField } from "./fields.tsx";
+import { Check, refusalsOf, TextField } from "./controls.tsx";
+import { FIELDS, SettingsFields } from "./fields.tsx";
 import { createHeaders, type Draft, FIRST_DRAFT, newConnection } from "./draft.ts";
 import { jumpTo } from "./listing.ts";
 import { type Answer, registry, type Request } from "./registry.ts";

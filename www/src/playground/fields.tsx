@@ -1,25 +1,7 @@
-// The fields of a connection: what create and edit have in common, each with what the engine refused of it.
-import type { ComponentChildren } from "preact";
-import { useId } from "preact/hooks";
-import type { Violation } from "connectory";
-import type { Settings } from "./draft.ts";
+// The fields of a connection besides its pair: what create and edit have in common.
+import { Check, Choice, Field, type FieldsOf, refusalsOf, TextField } from "./controls.tsx";
 import { proxies } from "./counted.ts";
-
-export interface FieldsOf<T> {
-  draft: T;
-  change: (change: Partial<T>) => void;
-  violations: Violation[];
-}
-
-/** What was refused of a field: the engine's sentences that begin with its name, without it. */
-export function refusalsOf(violations: Violation[], field: string): string[] {
-  return violations.flatMap(({ message }) => {
-    const [, name, rest] = /^([\w.[\]-]+): ([^]*)$/.exec(message) ?? [];
-    return name !== undefined && (name === field || name.startsWith(`${field}.`) || name.startsWith(`${field}[`))
-      ? [name === field ? (rest ?? "") : message]
-      : [];
-  });
-}
+import type { Settings } from "./draft.ts";
 
 /** Those that show what was refused of them. */
 export const FIELDS = [
@@ -32,117 +14,6 @@ export const FIELDS = [
   "health_check_interval",
   "Idempotency-Key",
 ];
-
-interface Control {
-  id: string;
-  "aria-invalid": boolean;
-  "aria-describedby"?: string;
-}
-
-/** A label, a control, a hint, and what was refused. */
-export function Field({
-  label,
-  hint,
-  refused,
-  children,
-}: {
-  label: string;
-  hint?: string;
-  refused: string[];
-  children: (control: Control) => ComponentChildren;
-}) {
-  const id = useId();
-  const hints = [hint && `${id}-hint`, refused.length > 0 && `${id}-refused`].filter(Boolean).join(" ");
-  return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      {children({ id, "aria-invalid": refused.length > 0, ...(hints && { "aria-describedby": hints }) })}
-      {hint && (
-        <span class="hint" id={`${id}-hint`}>
-          {hint}
-        </span>
-      )}
-      <div id={`${id}-refused`}>
-        {refused.map((message) => (
-          <p class="refusal">{message}</p>
-        ))}
-      </div>
-    </div>
-  );
-}
-
-type Texts<T> = { [K in keyof T]: T[K] extends string ? K : never }[keyof T] & string;
-
-/** A field of one line of text. */
-export function TextField<T>({
-  draft,
-  change,
-  violations,
-  name,
-  label = name,
-  of = name,
-  hint,
-  ...attributes
-}: FieldsOf<T> & {
-  name: Texts<T>;
-  label?: string;
-  /** Its name in refusals. */ of?: string;
-  hint?: string;
-  placeholder?: string;
-  inputMode?: "url" | "numeric";
-}) {
-  return (
-    <Field label={label} {...(hint && { hint })} refused={refusalsOf(violations, of)}>
-      {(control) => (
-        <input
-          {...control}
-          {...attributes}
-          name={name}
-          type="text"
-          autocomplete="off"
-          autocapitalize="off"
-          spellcheck={false}
-          value={String(draft[name])}
-          onInput={({ currentTarget }) => change({ [name]: currentTarget.value } as Partial<T>)}
-        />
-      )}
-    </Field>
-  );
-}
-
-/** A switch. */
-export function Check({
-  label,
-  checked,
-  onChange,
-  hint,
-}: {
-  label: ComponentChildren;
-  checked: boolean;
-  onChange: (checked: boolean) => void;
-  hint?: string;
-}) {
-  const id = useId();
-  return (
-    <div class="field">
-      <label class="check" for={id}>
-        <input
-          id={id}
-          type="checkbox"
-          checked={checked}
-          {...(hint && { "aria-describedby": `${id}-hint` })}
-          onChange={({ currentTarget }) => onChange(currentTarget.checked)}
-        />
-        <span>{label}</span>
-      </label>
-      {hint && (
-        <span class="hint" id={`${id}-hint`}>
-          {hint}
-        </span>
-      )}
-    </div>
-  );
-}
 
 const SWITCHES = [
   ["health_checks", "whether health is checked at all"],
@@ -163,24 +34,14 @@ export function SettingsFields(form: FieldsOf<Settings>) {
         hint="the page where a login starts"
         inputMode="url"
       />
-      <Field label="proxy" refused={refusalsOf(violations, "proxy")} hint="registered below, under Proxies">
-        {(control) => (
-          <select
-            {...control}
-            value={draft.proxy}
-            onChange={({ currentTarget }) => change({ proxy: currentTarget.value })}
-          >
-            <option value="">none</option>
-            {proxies.value.map(({ id }) => (
-              <option value={`id:${id}`}>by id: {id}</option>
-            ))}
-            {[...new Set(proxies.value.flatMap(({ name }) => name ?? []))].map((name) => (
-              <option value={`name:${name}`}>by name: {name}</option>
-            ))}
-            <option value="name:unheard-of">by name: unheard-of (to see it refused)</option>
-          </select>
-        )}
-      </Field>
+      <Choice
+        label="proxy"
+        hint="registered below, under Proxies"
+        refused={refusalsOf(violations, "proxy")}
+        value={draft.proxy}
+        options={[["", "none"], ...proxyChoices(), ["name:unheard-of", "by name: unheard-of (to see it refused)"]]}
+        onChange={(proxy) => change({ proxy })}
+      />
       <CredentialFields {...form} />
       <Field
         label="allowed_domains"
@@ -220,36 +81,50 @@ export function SettingsFields(form: FieldsOf<Settings>) {
   );
 }
 
+function proxyChoices(): [string, string][] {
+  const names = new Set(proxies.value.flatMap(({ name }) => name ?? []));
+  return [
+    ...proxies.value.map(({ id }): [string, string] => [`id:${id}`, `by id: ${id}`]),
+    ...[...names].map((name): [string, string] => [`name:${name}`, `by name: ${name}`]),
+  ];
+}
+
+const CREDENTIALS = [
+  ["none", "none"],
+  ["name", "by name"],
+  ["path", "by provider and path"],
+  ["auto", "by provider, looked up for the domain"],
+] as const;
+
+/** The texts of each kind of credential. */
+const CREDENTIAL_TEXTS = {
+  none: [],
+  name: [["credential_name", "credential.name", ""]],
+  path: [
+    ["credential_provider", "credential.provider", "my-vault"],
+    ["credential_path", "credential.path", "Personal/Netflix"],
+  ],
+  auto: [["credential_provider", "credential.provider", "my-vault"]],
+} as const;
+
 function CredentialFields(form: FieldsOf<Settings>) {
   const { draft, change, violations } = form;
-  const isFromProvider = draft.credential === "path" || draft.credential === "auto";
+  const texts = CREDENTIAL_TEXTS[draft.credential];
+  // What a text of it shows is not said twice.
+  const others = violations.filter((one) => texts.every(([, label]) => refusalsOf([one], label).length === 0));
   return (
     <div class="stack">
-      <Field
+      <Choice
         label="credential"
-        refused={refusalsOf(violations, "credential")}
         hint="where the secret is kept; never the secret itself"
-      >
-        {(control) => (
-          <select
-            {...control}
-            value={draft.credential}
-            onChange={({ currentTarget }) => change({ credential: currentTarget.value as Settings["credential"] })}
-          >
-            <option value="none">none</option>
-            <option value="name">by name</option>
-            <option value="path">by provider and path</option>
-            <option value="auto">by provider, looked up for the domain</option>
-          </select>
-        )}
-      </Field>
-      {draft.credential === "name" && <TextField {...form} name="credential_name" label="credential.name" of="-" />}
-      {isFromProvider && (
-        <TextField {...form} name="credential_provider" label="credential.provider" of="-" placeholder="my-vault" />
-      )}
-      {draft.credential === "path" && (
-        <TextField {...form} name="credential_path" label="credential.path" of="-" placeholder="Personal/Netflix" />
-      )}
+        refused={refusalsOf(others, "credential")}
+        value={draft.credential}
+        options={CREDENTIALS}
+        onChange={(credential) => change({ credential })}
+      />
+      {texts.map(([name, label, placeholder]) => (
+        <TextField key={name} {...form} name={name} label={label} of={label} placeholder={placeholder} />
+      ))}
     </div>
   );
 }
