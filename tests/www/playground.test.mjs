@@ -379,7 +379,7 @@ test("when the quota is full the page says what to do, nothing is lost, and with
   await session.send("Storage.overrideQuotaForOrigin", { origin });
   await alert.getByRole("button", { name: "Understood" }).click();
   await create(page, { domain: "with.space", profile_name: "ada" });
-  await answer(page).getByText("201 Created").waitFor();
+  await page.getByRole("button", { name: "Edit with.space of ada" }).waitFor();
   // Those that were said to be created are there, and at most one part of the import besides.
   await page.reload();
   const shown = page.locator(".connections").getByText(/ in all$/);
