@@ -1,14 +1,11 @@
 // Draws the pictures of the README from the site as it was built: node tests/www/screenshots.mjs
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { launch } from "../npm/chromium.mjs";
+import { serveSite } from "./site.mjs";
 
 const folder = fileURLToPath(new URL("../../www/screenshots/", import.meta.url));
-const www = fileURLToPath(new URL("../../www/", import.meta.url));
 
-const server = spawn("npx", ["vite", "preview", "--port", "4174", "--strictPort"], { cwd: www, detached: true });
-await once(server.stdout, "data");
+const server = await serveSite();
 const browser = await launch();
 try {
   for (const [name, colorScheme, viewport] of [
@@ -18,7 +15,7 @@ try {
   ]) {
     const context = await browser.newContext({ colorScheme, viewport, deviceScaleFactor: 1.5 });
     const page = await context.newPage();
-    await page.goto("http://localhost:4174/");
+    await page.goto(server.url);
     await page.locator("#storage dd").first().waitFor();
     await page.getByRole("button", { name: "Import 10,000 made-up rows" }).click();
     await page.getByText("10,000 created").waitFor();
@@ -32,5 +29,5 @@ try {
   }
 } finally {
   await browser.close();
-  process.kill(-server.pid);
+  await server.close();
 }

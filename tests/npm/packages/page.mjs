@@ -9,6 +9,7 @@ const MEDIA_TYPES = {
   ".js": "text/javascript",
   ".json": "application/json",
   ".map": "application/json",
+  ".svg": "image/svg+xml",
   ".wasm": "application/wasm",
 };
 
