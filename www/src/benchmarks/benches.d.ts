@@ -67,20 +67,15 @@ declare module "*/benches/javascript/rounds.mjs" {
     rows: Measured[];
   }
   export function agree(contenders: Asking[], seed: number, say: Say): Promise<void>;
-  export function measure(
+  type Measure = (
     contenders: Asking[],
     isDurable: boolean,
     plan: Plan,
     say: Say,
     figures: Figures,
-  ): Promise<Measured[]>;
-  export function imports(
-    contenders: Asking[],
-    isDurable: boolean,
-    plan: Plan,
-    say: Say,
-    figures: Figures,
-  ): Promise<Measured[]>;
+  ) => Promise<Measured[]>;
+  export const measure: Measure;
+  export const imports: Measure;
 }
 
 declare module "*/benches/javascript/asking.mjs" {

@@ -4,15 +4,16 @@ import type { ComponentChildren } from "preact";
 import { profiles, proxies } from "./counted.ts";
 import { Field } from "./controls.tsx";
 import * as listing from "./listing.ts";
-import { type Answer, registry, type Request } from "./registry.ts";
+import { type Answer, detailsOf, registry, type Request } from "./registry.ts";
 
 const refused = { profiles: signal(""), proxies: signal("") };
 
 /** Asks, and says beside the list what was refused. */
 async function ask(list: keyof typeof refused, request: Request): Promise<Answer> {
   const answer = await registry.ask(request);
-  const { message = "", details } = (answer.body ?? {}) as { message?: string; details?: { message: string }[] };
-  refused[list].value = answer.status < 300 ? "" : (details?.map(({ message }) => message).join("; ") ?? message);
+  const { message = "" } = (answer.body ?? {}) as { message?: string };
+  const details = detailsOf(answer).map(({ message }) => message);
+  refused[list].value = answer.status < 300 ? "" : details.join("; ") || message;
   registry.changed();
   return answer;
 }

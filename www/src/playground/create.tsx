@@ -6,7 +6,7 @@ import { Check, refusalsOf, TextField } from "./controls.tsx";
 import { FIELDS, SettingsFields } from "./fields.tsx";
 import { createHeaders, type Draft, FIRST_DRAFT, newConnection } from "./draft.ts";
 import { jumpTo } from "./listing.ts";
-import { type Answer, registry, type Request } from "./registry.ts";
+import { type Answer, detailsOf, registry, type Request } from "./registry.ts";
 
 const draft = signal<Draft>(FIRST_DRAFT);
 const answer = signal<Answer | undefined>(undefined);
@@ -30,11 +30,6 @@ async function create(event: Event): Promise<void> {
   await shown();
   answer.value = await registry.ask(request);
   violations.value = detailsOf(answer.value);
-}
-
-/** What an answer says is wrong, field by field. */
-export function detailsOf({ body }: Answer): Violation[] {
-  return (body as { details?: Violation[] } | undefined)?.details ?? [];
 }
 
 export function Create() {

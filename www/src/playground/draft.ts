@@ -69,10 +69,12 @@ export function createHeaders({ ensure, idempotency_key }: Draft): Record<string
 /** The body of an update: what was changed, and how what was emptied is taken away. */
 export function changesOf(before: Settings, after: Settings): ConnectionChanges {
   const cleared: Record<string, unknown> = { login_url: "", proxy: null, credential: null, allowed_domains: [] };
-  const now = said(after, before);
-  const wasSaid = said(before, after);
-  const taken = Object.keys(wasSaid).filter((name) => !(name in now) && name in cleared);
-  return { ...now, ...Object.fromEntries(taken.map((name) => [name, cleared[name]])) } as ConnectionChanges;
+  const now = values(after);
+  const taken = Object.keys(values(before)).filter((name) => !(name in now) && name in cleared);
+  return {
+    ...said(after, before),
+    ...Object.fromEntries(taken.map((name) => [name, cleared[name]])),
+  } as ConnectionChanges;
 }
 
 /** The settings of a connection that is there. */

@@ -1,11 +1,11 @@
 // The dialog that changes a connection, with the request that it makes.
 import { signal } from "@preact/signals";
 import type { Connection, Violation } from "connectory";
-import { detailsOf, RequestCard, Unplaced } from "./create.tsx";
+import { RequestCard, Unplaced } from "./create.tsx";
 import { Dialog } from "./dialog.tsx";
 import { changesOf, type Settings, settingsOf } from "./draft.ts";
 import { SettingsFields } from "./fields.tsx";
-import { registry, type Request } from "./registry.ts";
+import { detailsOf, registry, type Request } from "./registry.ts";
 
 interface Editing {
   connection: Connection;

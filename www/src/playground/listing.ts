@@ -40,6 +40,7 @@ export const isFiltered = computed(() => Object.values(filters.value).some((valu
 /** Where each page of the engine's order begins. */
 let cursors: (string | undefined)[] = [undefined];
 let sorted: { key: string; rows: Connection[]; at: number; tick: number } | undefined;
+let resorting: ReturnType<typeof setTimeout> | undefined;
 let reading = 0;
 
 export function show(change: Partial<Filters>): void {
@@ -139,13 +140,20 @@ async function sortedPage(
     else all.sort(byThen(order));
     sorted = { key, rows: all, at: performance.now(), tick };
   }
-  if (sorted.tick !== tick) setTimeout(registry.changed, RESORT_MS);
+  if (sorted.tick !== tick) resortSoon();
   const start = page * size;
   return {
     items: sorted.rows.slice(start, start + size),
     hasMore: sorted.rows.length > start + size,
     matching: sorted.rows.length,
   };
+}
+
+function resortSoon(): void {
+  resorting ??= setTimeout(() => {
+    resorting = undefined;
+    registry.changed();
+  }, RESORT_MS);
 }
 
 /** By one field, then by the pair. */

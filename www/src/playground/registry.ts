@@ -1,6 +1,6 @@
 // The store of this page: how it is opened, how it stands, and the one way to ask it.
 import { computed, signal } from "@preact/signals";
-import { type ChangeEvent, FailedError, open, type Reason, type Stats, type Store } from "connectory";
+import { type ChangeEvent, FailedError, open, type Reason, type Stats, type Store, type Violation } from "connectory";
 import { createFetch } from "connectory/fetch";
 import { NAME } from "./files.ts";
 
@@ -16,6 +16,11 @@ export interface Answer {
   headers: [string, string][];
   body: unknown;
   tookMs: number;
+}
+
+/** What an answer says is wrong, field by field. */
+export function detailsOf({ body }: Answer): Violation[] {
+  return (body as { details?: Violation[] } | undefined)?.details ?? [];
 }
 
 /** A request of the HTTP API. */
