@@ -17,7 +17,7 @@ fn listed(heading: &str) -> BTreeSet<String> {
     for row in section.lines().filter_map(|line| line.strip_prefix("| `")) {
         let cells: Vec<_> = row.split(" | ").collect();
         assert!(cells.len() >= 3 && cells.iter().all(|cell| cell.len() > 1), "{row}");
-        for name in cells[0].split('`').step_by(2).filter(|name| !name.is_empty()) {
+        for name in cells[0].split('`').step_by(2).filter(|name| !name.trim().is_empty()) {
             assert!(names.insert(name.to_owned()), "{name} is there twice");
         }
     }
@@ -37,12 +37,15 @@ fn assert_same(used: &BTreeSet<String>, listed: &BTreeSet<String>) {
 /// The direct dependencies of some crates of the workspace, of these kinds, but for each other.
 fn direct(is_asked: impl Fn(&str, &Value) -> bool) -> BTreeSet<String> {
     let members = members();
-    let ours: BTreeSet<_> = members.iter().map(|package| package["name"].as_str().unwrap()).collect();
+    let ours: BTreeSet<_> =
+        members.iter().map(|package| package["name"].as_str().unwrap()).collect();
     let mut names = BTreeSet::new();
     for package in &members {
         for dependency in package["dependencies"].as_array().unwrap() {
             let name = dependency["name"].as_str().unwrap();
-            if !ours.contains(name) && is_asked(package["name"].as_str().unwrap(), &dependency["kind"]) {
+            if !ours.contains(name)
+                && is_asked(package["name"].as_str().unwrap(), &dependency["kind"])
+            {
                 names.insert(name.to_owned());
             }
         }
@@ -72,7 +75,7 @@ fn every_npm_package_has_its_reason() {
     let mut used = BTreeSet::new();
     for folder in NPM {
         let package = json(&format!("{folder}/package.json"));
-        for field in ["dependencies", "devDependencies"] {
+        for field in ["dependencies", "devDependencies", "optionalDependencies"] {
             let names = package[field].as_object().into_iter().flatten().map(|(name, _)| name);
             used.extend(names.filter(|name| *name != "connectory").cloned());
         }

@@ -3,6 +3,7 @@
 mod dependencies;
 mod manifests;
 mod versions;
+mod workflows;
 
 use serde_json::Value;
 use std::path::Path;
