@@ -1,7 +1,7 @@
 // The packed package, installed and used where its users are: runtimes, bundlers, browsers, and by those who check types.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cpSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer as createNetServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { after, before, test } from "node:test";
@@ -47,6 +47,19 @@ test("the tarball has what it needs, and nothing else", () => {
   const others = projects.files.filter((path) => !isCode(path));
   const modules = ["connectory", "first", "rest"].map((name) => `dist/${name}.wasm`);
   assert.deepEqual(others.sort(), ["LICENSE-APACHE", "LICENSE-MIT", "README.md", ...modules, "package.json"]);
+});
+
+test("a fresh project has this version, with its licences and its README, and nothing beside it", async () => {
+  const folder = await projects.add("fresh", []);
+  const root = here("../../../");
+  const installed = (name) => readFileSync(join(folder, "node_modules/connectory", name), "utf8");
+  const [, version] = /^version = "(.*)"$/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"));
+  assert.equal(JSON.parse(installed("package.json")).version, version);
+  for (const name of ["LICENSE-APACHE", "LICENSE-MIT", "bindings/npm/README.md"]) {
+    assert.equal(installed(name.split("/").at(-1)), readFileSync(join(root, name), "utf8"), name);
+  }
+  const { packages } = JSON.parse(readFileSync(join(folder, "package-lock.json"), "utf8"));
+  assert.deepEqual(Object.keys(packages), ["", "node_modules/connectory"]);
 });
 
 test("publint finds nothing", async () => {
