@@ -37,6 +37,10 @@
 
 // A file uses only those of its own group and of the groups above it.
 
+// Tests alone.
+#[cfg(test)]
+mod fixtures;
+
 // Values that cannot be wrong, and what to say of those that would be.
 mod credential;
 mod domain;
@@ -93,6 +97,10 @@ pub mod http;
 /// The contract in full.
 #[doc = include_str!("../REFERENCE.md")]
 pub mod reference {}
+
+/// Stores, logs and dumps byte by byte.
+#[doc = include_str!("../FORMAT.md")]
+pub mod format {}
 
 pub use change::{Change, ChangeKind, Changes};
 pub use check::CheckReport;
