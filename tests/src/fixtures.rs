@@ -300,13 +300,14 @@ pub fn draw(store: &Store, rng: &mut Rng, changes: usize) {
     }
 }
 
-/// A store with the proxies that [`draw`] needs, and more or less else.
+/// Registers the proxies that [`draw`] needs and, in a new store now and then, makes everything else.
 ///
 /// # Panics
 ///
 /// Where the store fails.
 pub fn begin(store: &Store, rng: &mut Rng) {
-    if rng.bool() {
+    let is_new = store.stats().expect("it can be asked").last_change == 0;
+    if is_new && rng.bool() {
         return everything(store);
     }
     proxies(store);

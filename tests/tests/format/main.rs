@@ -4,8 +4,8 @@
 mod reader;
 
 use connectory::{
-    ConnectionId, Error, FileStorage, MemoryStorage, NewConnection, Options, ProfileName, Refusal,
-    Store, StoreError,
+    ConnectionId, Error, FileStorage, NewConnection, Options, ProfileName, Refusal, Store,
+    StoreError,
 };
 use connectory_tests::fixtures;
 use redb::{Database, ReadableTable, TableDefinition};
@@ -137,19 +137,13 @@ fn a_load_of_a_dump_dumps_the_same() {
     }
 }
 
-/// Were they not, the committed ones would have to be told how they came about.
+/// Pages may be written otherwise by a later version of the container; frames may not, nor what there is.
 #[test]
 fn the_stores_are_made_by_what_makes_them() {
     for (name, left) in [("closed", fixtures::closed()), ("crashed", fixtures::crashed())] {
         assert!(left.dump == dump_of(name), "{name}");
-        let storage = MemoryStorage::from(left.image.store);
-        match name {
-            "closed" => drop(Store::open_with(storage, Options::new()).unwrap()),
-            _ => {
-                let log = fs::read(folder().join("crashed.connectory-log")).unwrap();
-                assert!(left.image.log.unwrap() == log, "frames are written as they were");
-            }
-        }
+        let log = fs::read(folder().join(format!("{name}.connectory-log"))).ok();
+        assert!(left.image.log == log, "{name}: frames are written as they were");
     }
 }
 

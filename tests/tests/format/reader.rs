@@ -76,33 +76,45 @@ fn drawn_stores_are_read_as_the_engine_reads_them() {
     }
 }
 
-/// What a disk holds at some moment after the first commit.
+/// What a disk holds after one life of a store or several, each of which ended somewhere.
 fn drawn(rng: &mut Rng, mode: CommitMode) -> power::Image {
-    let storage = Recorded::holding(power::Image::default(), mode);
-    let options = |rng: &mut Rng| fixtures::options(rng.u64(..), fixtures::SMALL_LOG);
-    let store = Store::open_with(storage.clone(), options(rng)).unwrap();
-    let made = storage.acts();
-    if rng.u8(..4) == 0 {
-        load(&store, rng);
-    } else {
-        fixtures::begin(&store, rng);
-        for _ in 0..rng.usize(..4) {
-            fixtures::draw(&store, rng, rng.clone().usize(..50));
-            if rng.bool() {
-                store.checkpoint().unwrap();
-            }
+    let mut image = power::Image::default();
+    for life in 0..rng.usize(1..4) {
+        let storage = Recorded::holding(image, mode);
+        let options = fixtures::options(rng.u64(..), fixtures::SMALL_LOG);
+        let store = Store::open_with(storage.clone(), options).unwrap();
+        let opened = storage.acts();
+        let record = if life == 0 && rng.u8(..4) == 0 {
+            loaded(&storage, &store, rng)
+        } else {
+            lived(&storage, &store, rng)
+        };
+        // Before it was opened first it is no store.
+        let least = if life == 0 { opened } else { 0 };
+        let at = if rng.bool() { record.acts() } else { rng.usize(least..=record.acts()) };
+        image = record.image(at, rng.u64(..));
+    }
+    image
+}
+
+/// What is done to a storage while its store is written.
+fn lived(storage: &Recorded, store: &Store, rng: &mut Rng) -> power::Record {
+    fixtures::begin(store, rng);
+    for _ in 0..rng.usize(..4) {
+        let changes = rng.usize(..50);
+        fixtures::draw(store, rng, changes);
+        if rng.bool() {
+            store.checkpoint().unwrap();
         }
     }
     if rng.bool() {
         store.close().unwrap();
     }
-    let record = storage.record();
-    let at = if rng.bool() { record.acts() } else { rng.usize(made..=record.acts()) };
-    record.image(at, rng.u64(..))
+    storage.record()
 }
 
-/// Loads a dump, whole or not.
-fn load(store: &Store, rng: &mut Rng) {
+/// What is done to a storage while a dump is loaded, to the end or not.
+fn loaded(storage: &Recorded, store: &Store, rng: &mut Rng) -> power::Record {
     let dump = super::dump_of("closed");
     let mut load = store.begin_load().unwrap();
     let lines = dump.lines().count();
@@ -115,11 +127,11 @@ fn load(store: &Store, rng: &mut Rng) {
     }
     if most == lines {
         load.finish().unwrap();
-    } else {
-        load.commit().unwrap();
-        // As a crash leaves it.
-        std::mem::forget(load);
+        return storage.record();
     }
+    load.commit().unwrap();
+    // Before it is dropped, which undoes it.
+    storage.record()
 }
 
 /// A log in rows beside tables that are a file.
