@@ -196,7 +196,7 @@ def main(arguments):
         case [path, "--rows", folder, count]:
             store = Store(path, log_in_rows(folder, int(count)))
         case _:
-            sys.exit(__doc__ or "read.py STORE [--rows FOLDER N]")
+            sys.exit("read.py STORE [--rows FOLDER N]")
     store.check()
     out = open(sys.stdout.fileno(), "w", encoding="utf-8", newline="\n", closefd=False)
     for line in store.dump():

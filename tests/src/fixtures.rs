@@ -8,7 +8,7 @@ use connectory::{
 };
 use fastrand::Rng;
 use serde_json::{Value, json};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// The first moment at which anything is created.
 const BEGIN_MS: u64 = 1_750_000_000_000;
@@ -30,7 +30,7 @@ pub struct Left {
 pub fn options(seed: u64, log_bytes: u64) -> Options {
     let clock = Mutex::new((Rng::with_seed(seed), BEGIN_MS));
     let stamps = move || {
-        let (rng, now_ms) = &mut *clock.lock().expect("nobody panics with it");
+        let (rng, now_ms) = &mut *clock.lock().unwrap_or_else(PoisonError::into_inner);
         *now_ms += u64::from(rng.u8(..) < 50);
         Stamp { now_ms: *now_ms, random: rng.u64(..) }
     };
@@ -147,7 +147,9 @@ fn everything(store: &Store) {
         made(store, &json!({"domain": longest(n), "profile_name": "bob"}), None);
     }
     let were: Vec<_> = (0..17).map(|n| made(store, &pair("cyd", n), None)).collect();
-    were.into_iter().for_each(|id| store.delete(id).expect("it is deleted"));
+    for id in were {
+        store.delete(id).expect("it is deleted");
+    }
     made(store, &pair("cyd", 40), None);
     let last = made(store, &pair("dan", 41), None);
     store.delete(last).expect("it is deleted");
@@ -292,7 +294,11 @@ pub fn draw(store: &Store, rng: &mut Rng, changes: usize) {
             0..=2 => store.delete(id).expect("it is there"),
             3 => change(store, id, &json!({"health_check_interval": rng.u32(300..=86_400)})),
             4 => {
-                record(store, id, &json!({"status": "AUTHENTICATED", "flow": flow(rng.usize(..9))}))
+                record(
+                    store,
+                    id,
+                    &json!({"status": "AUTHENTICATED", "flow": flow(rng.usize(..9))}),
+                );
             }
             5 => record(store, id, &json!({"flow": null, "can_reauth_reason": "no_credential"})),
             _ => {}

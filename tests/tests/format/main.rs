@@ -215,6 +215,21 @@ fn a_store_of_format_2_is_refused() {
 }
 
 #[test]
+fn a_container_of_another_version_is_refused() {
+    for version in [2, 4] {
+        let (_directory, path) = copy("closed");
+        let mut bytes = fs::read(&path).unwrap();
+        (bytes[64], bytes[192]) = (version, version);
+        fs::write(&path, bytes).unwrap();
+        match opening(&path) {
+            StoreError::NotAStore(_) if version == 2 => {}
+            StoreError::Damaged(_) if version == 4 => {}
+            error => panic!("version {version}: {error:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_state_of_version_2_is_refused() {
     let (_directory, path) = copy("closed");
     edit(&path, |transaction| {
@@ -268,7 +283,7 @@ fn what_is_added_to_the_tables_is_passed_over() {
 fn a_dump_of_version_2_is_refused() {
     let store = Store::in_memory().unwrap();
     let line = r#"{"format":"connectory-dump","version":2}"#;
-    let error = store.load([Ok(line.to_owned())].into_iter()).unwrap_err();
+    let error = store.load([Ok(line.to_owned())]).unwrap_err();
     let Error::Refused(Refusal::Invalid(violations)) = &error else { panic!("{error:?}") };
     assert_eq!(violations[0].field, "line 1, version");
 }
