@@ -37,10 +37,6 @@
 
 // A file uses only those of its own group and of the groups above it.
 
-// Tests alone.
-#[cfg(test)]
-mod fixtures;
-
 // Values that cannot be wrong, and what to say of those that would be.
 mod credential;
 mod domain;
@@ -93,6 +89,10 @@ mod write;
 
 // The way in from the network.
 pub mod http;
+
+// The frozen format, for tests of those above.
+#[cfg(test)]
+mod fixtures;
 
 /// The contract in full.
 #[doc = include_str!("../REFERENCE.md")]
