@@ -386,7 +386,9 @@ fn damaged(what: impl std::fmt::Display) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Observation;
+    use crate::engine::Op;
+    use crate::{Observation, dump, fixtures, tables};
+    use serde_json::Value;
 
     fn record(full: bool) -> Record {
         let mut connection = Connection {
@@ -517,6 +519,85 @@ mod tests {
         for length in 0..bytes.len() {
             let cut = decode_batch(&bytes[..length]);
             assert!(matches!(cut, Err(StoreError::Damaged(_))), "cut at {length}");
+        }
+    }
+
+    /// A change of these bytes is a change of the format.
+    #[test]
+    fn connections_are_the_frozen_bytes() {
+        for fixture in fixtures::of_kind("connection") {
+            let line = fixtures::text(&fixture.means);
+            let Ok(Op::Restore(record)) = dump::read_line(line) else { panic!("{line}") };
+            let id = record.connection.id;
+            assert_eq!(id.to_bytes(), *fixture.key, "{}", fixture.name);
+            assert_eq!(encode_record(&record).unwrap(), fixture.bytes, "{}", fixture.name);
+            assert_eq!(decode_record(id, &fixture.bytes).unwrap(), *record, "{}", fixture.name);
+        }
+    }
+
+    #[test]
+    fn proxies_are_the_frozen_bytes() {
+        for fixture in fixtures::of_kind("proxy") {
+            let name = fixture.means["name"].as_str().map(|name| name.parse().unwrap());
+            let connections = fixture.number("connections");
+            assert_eq!(fixture.key, tables::proxy(&fixture.text("id").parse().unwrap()));
+            assert_eq!(encode_proxy(connections, name.as_ref()).unwrap(), fixture.bytes);
+            assert_eq!(decode_proxy(&fixture.bytes).unwrap(), (connections, name));
+        }
+        for fixture in fixtures::of_kind("proxy_name") {
+            let name = fixture.text("name").parse().unwrap();
+            let id = fixture.text("id").parse().unwrap();
+            assert_eq!(tables::named_proxy(&name, &id), fixture.key);
+            assert_eq!(tables::named_proxy_id(&fixture.key, &name).unwrap(), id);
+        }
+    }
+
+    fn state_of(means: &Value) -> State {
+        let number = |field: &str| fixtures::number(&means[field]);
+        State {
+            last_id: LastId { ms: number("last_ms"), order: number("last_order") },
+            connections: number("connections"),
+            profiles: number("profiles"),
+            proxies: number("proxies"),
+            seq: number("seq"),
+            revision: number("revision"),
+            last_domain: number("last_domain").try_into().unwrap(),
+        }
+    }
+
+    #[test]
+    fn states_are_the_frozen_bytes() {
+        for fixture in fixtures::of_kind("state") {
+            let state = state_of(&fixture.means);
+            assert_eq!(encode_state(&state).unwrap(), fixture.bytes, "{}", fixture.name);
+            assert_eq!(decode_state(&fixture.bytes).unwrap(), state, "{}", fixture.name);
+        }
+    }
+
+    #[test]
+    fn batches_are_the_frozen_bytes() {
+        let bytes = |value: &Value| value.as_str().map(fixtures::bytes);
+        for fixture in fixtures::of_kind("batch") {
+            let state = state_of(&fixture.means["state"]);
+            let mut effects = Effects::default();
+            for row in fixture.means["rows"].as_array().unwrap() {
+                let table = Table::ALL.into_iter().find(|table| row["table"] == table.name());
+                let (table, key) = (table.unwrap(), bytes(&row["key"]).unwrap());
+                match bytes(&row["value"]) {
+                    Some(value) => effects.put(table, key, value),
+                    None => effects.remove(table, key),
+                }
+            }
+            for change in fixture.means["changes"].as_array().unwrap() {
+                let id = fixtures::id(&change["id"]);
+                let kind = fixtures::text(&change["kind"]).parse().unwrap();
+                let row = effects.of(Table::Connections).get(id.to_bytes().as_slice());
+                let row = row.cloned().flatten().unwrap_or_default();
+                let record = bytes(&change["record"]).unwrap_or(row).into();
+                effects.changes.push(Occurrence { kind, id, record });
+            }
+            assert_eq!(encode_batch(&effects, &state).unwrap(), fixture.bytes, "{}", fixture.name);
+            assert_eq!(decode_batch(&fixture.bytes).unwrap(), (effects, state), "{}", fixture.name);
         }
     }
 

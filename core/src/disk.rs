@@ -548,3 +548,28 @@ fn storage_error(error: StorageError) -> StoreError {
         error => StoreError::Internal(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+
+    /// A change of these bytes is a change of the format.
+    #[test]
+    fn what_a_store_says_of_itself_is_the_frozen_bytes() {
+        let disk = Disk::open(&MemoryStorage::default(), 1 << 20).unwrap();
+        let meta = |key| disk.meta(key, <[u8]>::to_vec).unwrap();
+        let format = fixtures::named("format", "the format");
+        assert_eq!((META_FORMAT.as_bytes(), meta(META_FORMAT)), (&*format.key, Some(format.bytes)));
+        let state = fixtures::named("state", "of a new store");
+        assert_eq!((META_STATE.as_bytes(), meta(META_STATE)), (&*state.key, Some(state.bytes)));
+        let log = fixtures::named("log", "which log is needed");
+        let mark = LogMark { id: log.number("id"), segment_bytes: log.number("segment_bytes") };
+        disk.set_log_mark(mark).unwrap();
+        assert_eq!((META_LOG.as_bytes(), meta(META_LOG)), (&*log.key, Some(log.bytes)));
+        assert_eq!(disk.log_mark().unwrap(), Some(mark));
+        let before = State { seq: 65_536, ..State::default() };
+        disk.set_loading(Some(&before)).unwrap();
+        assert_eq!(meta("loading"), Some(codec::encode_state(&before).unwrap()));
+    }
+}

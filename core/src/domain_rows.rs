@@ -159,12 +159,28 @@ fn domain_of(rows: Rows<'_>, id: ConnectionId) -> Result<Option<String>, StoreEr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MemoryStorage;
     use crate::disk::Disk;
     use crate::rows::{Effects, View};
+    use crate::{MemoryStorage, fixtures};
 
     fn id(n: u8) -> ConnectionId {
         ConnectionId::from_bytes(&[n; 16]).unwrap()
+    }
+
+    /// A change of these bytes is a change of the format.
+    #[test]
+    fn rows_are_the_frozen_bytes() {
+        let disk = Disk::open(&MemoryStorage::default(), 1 << 20).unwrap();
+        let view = View::of(disk.snapshot().unwrap());
+        let rows = Rows::of(&view);
+        let name = fixtures::named("domain", "the number of a domain");
+        let entry = fixtures::named("domain_order", "one of its connections");
+        let number = u32::try_from(name.number("number")).unwrap();
+        let domain = name.text("domain").parse().unwrap();
+        let (changes, last) = add(rows, number - 1, &domain, entry.id()).unwrap();
+        assert_eq!(last, number);
+        assert_eq!(tables::domain_number(&name.bytes).unwrap(), number);
+        assert_eq!(changes, [(name.key, Some(name.bytes)), (entry.key, Some(entry.bytes))]);
     }
 
     #[test]

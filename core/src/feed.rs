@@ -152,3 +152,29 @@ fn tell(seq: u64, kind: ChangeKind, id: ConnectionId, record: &[u8]) -> Result<C
     };
     Ok(Change { seq, kind, id, connection })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+
+    /// A change of these bytes is a change of the format.
+    #[test]
+    fn rows_are_the_frozen_bytes() {
+        for fixture in fixtures::of_kind("change") {
+            let seq = fixture.number("seq");
+            let record = fixture.means["record"]
+                .as_str()
+                .map_or_else(Vec::new, |name| fixtures::named("connection", name).bytes);
+            let kind = fixture.text("kind").parse().unwrap();
+            let change = Occurrence { kind, id: fixture.id(), record: record.into() };
+            let feed = Feed { table: None, first: seq, recent: [change].into() };
+            let effects = feed.to_write_down(seq);
+            let rows: Vec<_> = effects.of(Table::Changes).iter().collect();
+            assert_eq!(rows, [(&fixture.key, &Some(fixture.bytes.clone()))], "{}", fixture.name);
+            let change = read_row(&fixture.key, &fixture.bytes).unwrap();
+            assert_eq!((change.seq, change.kind, change.id), (seq, kind, fixture.id()));
+            assert_eq!(change.connection.is_some(), kind != ChangeKind::Deleted);
+        }
+    }
+}

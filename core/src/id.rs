@@ -232,9 +232,28 @@ impl LastId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures;
 
     fn profile(name: &str) -> ProfileName {
         name.parse().unwrap()
+    }
+
+    /// A change of these bytes is a change of the format.
+    #[test]
+    fn ids_are_the_frozen_bytes() {
+        for fixture in fixtures::of_kind("id") {
+            let id: ConnectionId = fixture.text("text").parse().unwrap();
+            assert_eq!(id.to_bytes(), *fixture.bytes, "{}", fixture.name);
+            assert_eq!(id.to_string(), fixture.text("text"));
+            let parts = (id.unix_ms(), id.order(), u64::from(id.route()));
+            assert_eq!(
+                parts,
+                (fixture.number("unix_ms"), fixture.number("order"), fixture.number("route"))
+            );
+            if let Some(name) = fixture.means["profile_name"].as_str() {
+                assert_eq!(u64::from(profile(name).route()), fixture.number("route"));
+            }
+        }
     }
 
     #[test]

@@ -90,9 +90,17 @@ mod write;
 // The way in from the network.
 pub mod http;
 
+// The frozen format, for tests of those above.
+#[cfg(test)]
+mod fixtures;
+
 /// The contract in full.
 #[doc = include_str!("../REFERENCE.md")]
 pub mod reference {}
+
+/// Stores, logs and dumps byte by byte.
+#[doc = include_str!("../FORMAT.md")]
+pub mod format {}
 
 pub use change::{Change, ChangeKind, Changes};
 pub use check::CheckReport;

@@ -480,7 +480,7 @@ mod tests {
     use super::*;
     use crate::disk::Disk;
     use crate::rows::{Effects, View};
-    use crate::{ListQuery, MemoryStorage, NewConnection, PageLimit, PageQuery, Store};
+    use crate::{ListQuery, MemoryStorage, NewConnection, PageLimit, PageQuery, Store, fixtures};
 
     fn nothing() -> View {
         let storage = MemoryStorage::default();
@@ -493,6 +493,43 @@ mod tests {
 
     fn domain(n: u8) -> Domain {
         format!("d{n}.example").parse().unwrap()
+    }
+
+    /// A change of these bytes is a change of the format.
+    #[test]
+    fn rows_are_the_frozen_bytes() {
+        for fixture in fixtures::of_kind("profile") {
+            let name: ProfileName = fixture.text("profile_name").parse().unwrap();
+            assert_eq!(tables::profile(&name), fixture.key);
+            let Some(entries) = fixture.means["connections"].as_array() else {
+                let connections = fixture.number("spilled");
+                assert_eq!(spilled_row(connections), fixture.bytes);
+                assert_eq!(count(&fixture.bytes).unwrap(), connections);
+                continue;
+            };
+            let mut row = EMPTY.to_vec();
+            for entry in entries {
+                let new = Entry { id: fixtures::id(&entry[0]), domain: fixtures::text(&entry[1]) };
+                let changes = add_to(&row, &name, new).unwrap();
+                row = changes.into_iter().next().unwrap().1.unwrap();
+            }
+            assert_eq!(row, fixture.bytes, "{}", fixture.name);
+            assert_eq!(count(&row).unwrap(), entries.len() as u64);
+        }
+        for fixture in fixtures::of_kind("profile_pair") {
+            let name = fixture.text("profile_name").parse().unwrap();
+            let domain = fixture.text("domain");
+            assert_eq!(tables::pair(&name, domain), fixture.key);
+            assert_eq!(tables::trailing_id(&fixture.bytes).unwrap(), fixture.id());
+            let entry = Entry { id: fixture.id(), domain };
+            assert!(rows_of(&name, entry).contains(&(fixture.key, Some(fixture.bytes))));
+        }
+        for fixture in fixtures::of_kind("profile_order") {
+            let name = fixture.text("profile_name").parse().unwrap();
+            assert_eq!(tables::with_id(&tables::profile_order(&name), fixture.id()), fixture.key);
+            let entry = Entry { id: fixture.id(), domain: "a.com" };
+            assert!(rows_of(&name, entry).contains(&(fixture.key, Some(fixture.bytes))));
+        }
     }
 
     /// A profile over no store: only what was done to it is there.

@@ -1,6 +1,7 @@
 //! What the tests share. Each test is in `tests/`, named after what it shows.
 
 pub mod cases;
+pub mod fixtures;
 pub mod hooked;
 pub mod power;
 mod seed;

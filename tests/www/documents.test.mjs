@@ -191,7 +191,7 @@ test("on a phone the documents fold into a list, and no page is wider than the w
       await reference.click();
       await reference.waitFor({ state: "hidden" });
       await isInView(page, "durability");
-      for (const path of ["documents/", "documents/readme/", "documents/http/", "documents/scaling/", "code/"]) {
+      for (const path of ["documents/", "documents/readme/", "documents/http/", "documents/format/", "documents/scaling/", "code/"]) {
         await page.goto(site.url + path);
         assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), path);
       }

@@ -43,6 +43,12 @@ export const GROUPS: { name: string; documents: Document[] }[] = [
         about: "What every runtime promises: fields and their rules, outcomes, codes, durability, lists, dumps.",
       },
       {
+        file: "core/FORMAT.md",
+        path: "documents/format/",
+        name: "Format",
+        about: "Stores, logs, records and dumps byte by byte, enough to write a reader from.",
+      },
+      {
         file: DESCRIPTION,
         path: "documents/http/",
         name: "HTTP API",

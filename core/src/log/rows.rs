@@ -142,6 +142,7 @@ impl RowLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures;
     use std::collections::BTreeMap;
     use std::io;
     use std::sync::{Arc, Mutex};
@@ -172,6 +173,17 @@ mod tests {
         fn read(&self, first: u64, count: u64) -> io::Result<Vec<Vec<u8>>> {
             let rows = self.0.lock().unwrap();
             Ok((first..first + count).map_while(|place| rows.get(&place).cloned()).collect())
+        }
+    }
+
+    /// A change of these bytes is a change of the format.
+    #[test]
+    fn rows_are_the_frozen_bytes() {
+        for fixture in fixtures::of_kind("row") {
+            let (id, revision) = (fixture.number("log_id"), fixture.number("revision"));
+            let batch = fixtures::named("batch", fixture.text("batch")).bytes;
+            assert_eq!(write_row(id, revision, &batch), fixture.bytes, "{}", fixture.name);
+            assert_eq!(read_row(&fixture.bytes, id, revision), Found::Batch(&batch));
         }
     }
 

@@ -388,7 +388,7 @@ impl Drop for SegmentLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MemoryStorage;
+    use crate::{MemoryStorage, fixtures};
 
     const MARK: LogMark = LogMark { id: 0x0123_4567_89ab_cdef, segment_bytes: 4096 };
 
@@ -462,6 +462,32 @@ mod tests {
         let mut golden = vec![17, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0];
         golden.extend([0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01, 4, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(opens[8..], golden);
+    }
+
+    #[test]
+    fn frames_are_the_frozen_bytes() {
+        for fixture in fixtures::of_kind("opening") {
+            let (salt, revision) = (fixture.number("salt"), fixture.number("revision"));
+            let (id, before) = (fixture.number("log_id"), fixture.number("salt_before"));
+            assert_eq!(opening(id, salt, revision, before), fixture.bytes, "{}", fixture.name);
+            let frame = read_frame(&fixture.bytes).unwrap();
+            assert_eq!((frame.salt, frame.revision), (salt, revision));
+            assert_eq!(opened_by(&frame), Some((id, before)));
+        }
+        for fixture in fixtures::of_kind("frame") {
+            let (salt, revision) = (fixture.number("salt"), fixture.number("revision"));
+            let batch = fixtures::named("batch", fixture.text("batch")).bytes;
+            let mut frame = Vec::new();
+            write_frame(&mut frame, salt, revision, BATCH, &[&batch]);
+            assert_eq!(frame, fixture.bytes, "{}", fixture.name);
+            let frame = read_frame(&fixture.bytes).unwrap();
+            assert_eq!((frame.salt, frame.revision), (salt, revision));
+            assert_eq!(frame.payload, [&[BATCH], &*batch].concat());
+        }
+        for fixture in fixtures::of_kind("salt") {
+            let (id, before) = (fixture.number("log_id"), fixture.number("salt_before"));
+            assert_eq!(next_salt(id, before, fixture.number("place")), fixture.number("salt"));
+        }
     }
 
     const GOLDEN_CHECKSUM: [u8; 8] = [167, 243, 107, 190, 117, 252, 175, 31];
