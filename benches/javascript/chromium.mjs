@@ -12,7 +12,7 @@ const ARGUMENTS = [
 
 /** Where Chromium is, or undefined. */
 export function findChromium() {
-  const candidates = [process.env.CHROMIUM, "/usr/bin/chromium"];
+  const candidates = [process.env.CONNECTORY_CHROMIUM, "/usr/bin/chromium"];
   for (const directory of (process.env.PATH ?? "").split(delimiter)) {
     candidates.push(...NAMES.map((name) => join(directory, name)));
   }

@@ -81,7 +81,7 @@ async function inNode() {
 }
 
 async function inChromium() {
-  if (!findChromium()) return void missing.add("Chromium: install it, or say where it is by CHROMIUM");
+  if (!findChromium()) return void missing.add("Chromium: install it, or name it in CONNECTORY_CHROMIUM");
   const { origin, close } = await serve();
   const browser = await launch(join(directory, "chromium"));
   about.versions.chromium = await browser.browser()?.version() ?? execFileSync(findChromium(), ["--version"], { encoding: "utf8" }).trim();

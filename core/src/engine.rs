@@ -14,9 +14,9 @@ use crate::request::Idempotency;
 use crate::rows::{Effects, Rows, View};
 use crate::tables::{self, RowChanges, Table};
 use crate::{
-    ChangeKind, ConnectionId, Creation, Edit, Error, Limits, Missing, NewConnection, Observation,
-    Patch, Problem, ProfileName, Proxy, ProxyId, ProxyName, ProxyRef, Refusal, Stamps, StoreError,
-    Used, Violation, ViolationCode,
+    AllowedDomains, ChangeKind, ConnectionId, Creation, Credential, Edit, Error, Limits, Missing,
+    NewConnection, Observation, Patch, Problem, ProfileName, Proxy, ProxyId, ProxyName, ProxyRef,
+    Refusal, Stamps, StoreError, Used, Violation, ViolationCode,
 };
 
 /// What a store knows of itself without looking.
@@ -60,30 +60,55 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    /// About how many bytes the operation writes: what a batch is measured by.
+    /// About how many bytes the operation writes, as far as it says itself: what a batch is measured by.
     pub(crate) fn size_bytes(&self) -> usize {
         /// Keys, counts and the change, beside what a request says.
         const FIXED: usize = 256;
-        let text = |text: Option<&str>| text.map_or(0, str::len);
-        let of_settings = match self {
-            Self::Create(create) => {
-                let request = &create.request;
-                let key = create.idempotency.as_ref().map(|kept| kept.key.as_str());
-                text(request.login_url.as_ref().map(AsRef::as_ref))
-                    + request.allowed_domains.as_ref().map_or(0, |list| 2 * size_of_list(list))
-                    + 3 * (request.domain.as_str().len() + request.profile_name.as_str().len())
-                    + text(key)
+        FIXED
+            + match self {
+                Self::Create(create) => {
+                    let NewConnection { domain, profile_name, settings } = &create.request;
+                    let key = create.idempotency.as_ref().map(|kept| &kept.key);
+                    3 * (size_of(Some(domain)) + size_of(Some(profile_name)))
+                        + size_of(settings.login_url.as_ref())
+                        + settings.credential.as_ref().map_or(0, size_of_credential)
+                        + settings.allowed_domains.as_ref().map_or(0, size_of_list)
+                        + size_of(key)
+                }
+                Self::Update(_, patch) => {
+                    size_of(patch.login_url.replacement())
+                        + patch.credential.replacement().map_or(0, size_of_credential)
+                        + patch.allowed_domains.as_ref().map_or(0, size_of_list)
+                }
+                Self::Record(_, seen) => {
+                    let flow = seen.flow.replacement().map(serde_json::to_vec);
+                    size_of(seen.post_login_url.as_ref())
+                        + flow.map_or(0, |json| json.map_or(0, |json| json.len()))
+                }
+                Self::RegisterProxy(_, name) => size_of(name.as_ref()),
+                Self::Delete(_)
+                | Self::DeleteProfile(_)
+                | Self::RemoveProxy(_)
+                | Self::Restore(_)
+                | Self::RestoreProfile(_) => 0,
             }
-            Self::Update(_, patch) => patch.allowed_domains.as_ref().map_or(0, size_of_list),
-            Self::Restore(record) => size_of_list(&record.connection.allowed_domains),
-            _ => 0,
-        };
-        FIXED + of_settings
     }
 }
 
-fn size_of_list(list: &crate::AllowedDomains) -> usize {
+fn size_of(text: Option<&impl AsRef<str>>) -> usize {
+    text.map_or(0, |text| text.as_ref().len())
+}
+
+fn size_of_list(list: &AllowedDomains) -> usize {
     list.as_slice().iter().map(|entry| entry.as_str().len()).sum()
+}
+
+fn size_of_credential(credential: &Credential) -> usize {
+    match credential {
+        Credential::Name(name) => size_of(Some(name)),
+        Credential::Path { provider, path } => size_of(Some(provider)) + size_of(Some(path)),
+        Credential::Auto { provider } => size_of(Some(provider)),
+    }
 }
 
 /// The answer to a [`Write`](crate::Write).
@@ -501,5 +526,63 @@ fn set<T>(field: &mut T, value: Option<T>) {
 impl From<Connection> for Written {
     fn from(connection: Connection) -> Self {
         Self::Connection(Box::new(connection))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Disk;
+    use crate::{CreateOptions, Json, MemoryStorage, Stamp, Write};
+
+    /// How many bytes the operation says that it writes, and how many it does.
+    fn sizes(op: Op, before: &[Op]) -> (usize, usize) {
+        let disk = Disk::open(&MemoryStorage::default(), 1 << 20).unwrap();
+        let view = View::of(disk.snapshot().unwrap());
+        let limits = Limits::default();
+        let stamps = || Stamp { now_ms: 1_750_000_000_000, random: 7 };
+        let mut batch = Batch::new(&view, &limits, &stamps);
+        for op in before {
+            batch.apply(op.clone()).unwrap();
+        }
+        let already = batch.effects.size_bytes();
+        let says = op.size_bytes();
+        batch.apply(op).unwrap();
+        (says, batch.effects.size_bytes() - already)
+    }
+
+    #[test]
+    fn an_operation_is_measured_by_about_what_it_writes() {
+        let json = |text: &str| Json::parse(text.as_bytes()).unwrap();
+        let create = |rest: &str| {
+            let text = format!(r#"{{"domain":"a.com","profile_name":"p"{rest}}}"#);
+            Write::create(NewConnection::from_json(&json(&text)).unwrap(), CreateOptions::default())
+                .0
+        };
+        let Op::Create(plain) = create("") else { panic!("a create") };
+        let stamp = Stamp { now_ms: 1_750_000_000_000, random: 7 };
+        let id = LastId::default().next(stamp, &plain.request.profile_name).unwrap();
+        let long = "x".repeat(1024);
+        let settings = format!(
+            r#""login_url":"https://a.com/{long}","credential":{{"provider":"{long}","path":"{long}"}},"allowed_domains":["{}.com"]"#,
+            ["abcdefg"; 30].join(".")
+        );
+        let flow = format!(
+            r#"{{"flow":{{"flow_type":"LOGIN","flow_status":"FAILED","error_message":"{long}","website_error":"{long}"}},"post_login_url":"https://a.com/{long}"}}"#
+        );
+        let update =
+            Write::update(id, Patch::from_json(&json(&format!("{{{settings}}}"))).unwrap());
+        let record = Write::record(id, Observation::from_json(&json(&flow)).unwrap());
+        let there = [create("")];
+        for (op, before) in [
+            (create(""), &[][..]),
+            (create(&format!(",{settings}")), &[]),
+            (update.0, &there),
+            (record.0, &there),
+            (Write::delete(id).0, &there),
+        ] {
+            let (says, writes) = sizes(op.clone(), before);
+            assert!(writes <= 2 * says && says <= 2 * writes + 256, "{says}, {writes}: {op:?}");
+        }
     }
 }

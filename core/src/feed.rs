@@ -9,9 +9,9 @@ use crate::{Change, ChangeKind, Changes, ConnectionId, Error, Problem, Refusal, 
 use std::collections::VecDeque;
 use std::ops::Bound;
 
-/// Changes of which at least this many are kept.
+/// At least this many changes are kept.
 const KEPT: usize = 10_000;
-/// Changes that may pile up beyond those before they are cleared away together.
+/// So many more may pile up before they are cleared away together.
 const SLACK: usize = 2_000;
 
 /// A run of changes without a gap, up to the last.

@@ -244,7 +244,7 @@ impl<'a> Fields<'a> {
         self.entries.iter().map(|entry| entry.name).collect()
     }
 
-    /// Every field as an object of its own, whatever its name.
+    /// Every field as an object of its own, whatever its name; a second one of a name is a violation.
     pub(crate) fn members<T>(
         &mut self,
         mut parse: impl FnMut(&str, &mut Fields<'a>) -> Option<T>,
@@ -254,6 +254,9 @@ impl<'a> Fields<'a> {
             let Some(entry) = self.entries.get_mut(n) else { break };
             entry.read = true;
             let (name, json) = (entry.name, entry.value);
+            if self.entries.iter().take(n).any(|before| before.name == name) {
+                self.note(name, sent_twice());
+            }
             members.extend(self.nested(name, json, |fields| parse(name, fields)));
         }
         members
@@ -270,10 +273,7 @@ impl<'a> Fields<'a> {
             found = found.or(Some(entry.value));
         }
         if again {
-            self.note(
-                name,
-                Problem::new(ViolationCode::DuplicateField, "is sent twice; send it once"),
-            );
+            self.note(name, sent_twice());
         }
         found
     }
@@ -397,8 +397,10 @@ impl<'a> Fields<'a> {
 
     /// Notes a violation of the field `name`; of the object itself where `name` is empty.
     pub(crate) fn note(&mut self, name: &str, problem: Problem) {
-        let path = if name.is_empty() { self.path.trim_end_matches('.') } else { name };
-        let path = if name.is_empty() { path.into() } else { format!("{}{path}", self.path) };
+        let path = match name {
+            "" => self.path.trim_end_matches('.').into(),
+            name => format!("{}{name}", self.path),
+        };
         self.violations.push(problem.at(path));
     }
 
@@ -442,6 +444,11 @@ impl<'a> Fields<'a> {
             _ => Err(Refusal::Invalid(violations)),
         }
     }
+}
+
+/// What is wrong with a field that is there more than once.
+pub(crate) fn sent_twice() -> Problem {
+    Problem::new(ViolationCode::DuplicateField, "is sent twice; send it once")
 }
 
 /// Whether a person who wrote `name` meant `known`: alike but for case and separators.

@@ -27,8 +27,9 @@
 //! # Arguments, not assumptions
 //!
 //! Storage ([`Storage`]), time and randomness ([`Stamps`]) and what a project may do ([`Limits`]) are given to the store
-//! when it is opened. Nothing but [`FileStorage`] and [`SystemStamps`] asks the system for anything, and the one thread,
-//! which moves rows into the tables, can be done without ([`CheckpointMode`]).
+//! when it is opened. Nothing but [`FileStorage`] and [`SystemStamps`] asks the system for anything, but for the clock by
+//! which those who wait give up; and the one thread, which moves rows into the tables, can be done without
+//! ([`CheckpointMode`]).
 
 #![cfg_attr(
     not(test),

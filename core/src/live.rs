@@ -379,11 +379,10 @@ impl Live {
     /// Waits until the operations are durable, in a batch with whatever else there is. An answer for each.
     fn submit(&self, ops: Vec<Op>, weight: Weight) -> Answers {
         let count = ops.len();
-        let failed = |error: StoreError| vec![Err(error.into()); count];
         match self.queue.submit(ops, weight, |jobs| self.run(jobs)) {
             Ok(Some(answers)) => answers,
-            Ok(None) => failed(StoreError::OutcomeUnknown("the batch was abandoned".into())),
-            Err(Full) => failed(StoreError::Busy),
+            Ok(None) => fail(count, &StoreError::OutcomeUnknown("the batch was abandoned".into())),
+            Err(Full) => fail(count, &StoreError::Busy),
         }
     }
 

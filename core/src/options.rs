@@ -39,7 +39,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The enterprise plan, no cap, 32 MiB of cache; stamps from the system's clock and random numbers.
+    /// Everything at its default, with stamps from the system's clock and random numbers.
     #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     pub fn new() -> Self {
         Self::default()
@@ -57,21 +57,21 @@ impl Options {
         }
     }
 
-    /// Sets the project's plan.
+    /// Sets the project's plan: enterprise unless set.
     #[must_use]
     pub fn plan(mut self, plan: Plan) -> Self {
         self.limits.plan = plan;
         self
     }
 
-    /// Sets the most connections that the project may have; `None` for no cap.
+    /// Sets the most connections that the project may have: no cap, `None`, unless set.
     #[must_use]
     pub fn cap(mut self, cap: Option<u64>) -> Self {
         self.limits.cap = cap;
         self
     }
 
-    /// Sets the bytes of memory in which pages of the store are kept.
+    /// Sets the bytes of memory in which pages of the store are kept: 32 MiB unless set.
     #[must_use]
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
@@ -79,7 +79,7 @@ impl Options {
     }
 
     /// Sets how many writes may wait for a commit, and how long one waits for a place among them before it
-    /// fails with [`StoreError::Busy`](crate::StoreError::Busy).
+    /// fails with [`StoreError::Busy`](crate::StoreError::Busy): 4096 and five seconds unless set.
     #[must_use]
     pub fn queue(mut self, writes: usize, wait: Duration) -> Self {
         self.queue = Bounds { jobs: writes.max(1), wait };

@@ -305,7 +305,6 @@ mod tests {
         format!("key-{:02}", n % 40).into_bytes()
     }
 
-    /// Every revision reads what a map had then, whatever was added later.
     #[test]
     fn one_look_tells_most_keys_that_are_not_there() {
         let touched = Touched::default();
@@ -321,6 +320,7 @@ mod tests {
         assert!(in_vain(Table::Connections, 0) < 300, "each table has keys of its own");
     }
 
+    /// Every revision reads what a map had then, whatever was added later.
     #[test]
     fn every_revision_reads_its_own_rows() {
         let overlay = Overlay::default();

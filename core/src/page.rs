@@ -67,9 +67,7 @@ impl List {
             Self::Proxies => "x",
         }
     }
-}
 
-impl List {
     /// Whether an item of this list can be called so.
     fn can_end_with(self, item: &str) -> bool {
         match self {

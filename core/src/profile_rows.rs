@@ -19,7 +19,7 @@ use crate::tables::{self, ProfileKey, RowChanges, Table};
 use crate::walk::{Ids, Step};
 use crate::{ConnectionId, Domain, ProfileName, StoreError};
 
-/// As many connections stand in a profile's own row.
+/// At most this many connections stand in a profile's own row.
 const OWN_ROW_MAX: usize = 16;
 /// No such row is longer.
 const OWN_ROW_MAX_BYTES: usize = 1024;

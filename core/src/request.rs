@@ -139,6 +139,14 @@ impl<T> Edit<T> {
         sent.map_or(Self::Keep, Self::Set)
     }
 
+    /// What replaces it, if anything does.
+    pub(crate) fn replacement(&self) -> Option<&T> {
+        match self {
+            Self::Set(value) => Some(value),
+            Self::Keep | Self::Clear => None,
+        }
+    }
+
     /// Does it.
     pub(crate) fn apply(&self, field: &mut Option<T>)
     where

@@ -142,7 +142,8 @@ pub fn check_magic(head: &[u8]) -> Result<(), StoreError> {
     Err(StoreError::NotAStore(what.into()))
 }
 
-fn out_of_range() -> io::Error {
+/// What reads and writes beyond the end come to.
+pub(crate) fn out_of_range() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "beyond the end of the storage")
 }
 

@@ -50,7 +50,7 @@ impl Subscription {
         }
     }
 
-    /// Waits until there is something to take, for at most `timeout`; whether there is.
+    /// Waits until there is something to take, or the store is closed, for at most `timeout`; whether it came to that.
     pub fn wait(&self, timeout: Duration) -> bool {
         self.store.live.wait_beyond(self.seq, timeout)
     }

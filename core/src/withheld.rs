@@ -4,7 +4,7 @@
 //! format must stay as it is, so what is written before that is known stays in memory. It is done later in the same
 //! order with the same syncs between, so a crash or a failure in the middle finds what it would have found without.
 
-use crate::storage::Boxed;
+use crate::storage::{Boxed, out_of_range};
 use redb::{BackendError, StorageBackend};
 use std::io;
 use std::ops::Bound;
@@ -169,11 +169,9 @@ impl StorageBackend for Withheld {
             drop(state);
             return self.inner.backend.read(offset, out);
         };
-        let beyond =
-            || io::Error::new(io::ErrorKind::UnexpectedEof, "beyond the end of the storage");
-        let end = offset.checked_add(out.len() as u64).ok_or_else(beyond)?;
+        let end = offset.checked_add(out.len() as u64).ok_or_else(out_of_range)?;
         if end > held.length {
-            return Err(beyond());
+            return Err(out_of_range());
         }
         let there = self.inner.backend.len()?.saturating_sub(offset);
         let there = usize::try_from(there).unwrap_or(usize::MAX).min(out.len());

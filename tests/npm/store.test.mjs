@@ -2,7 +2,7 @@
 // instance.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConnectoryError, FailedError, open, RefusedError } from "./package.mjs";
+import { ConnectoryError, createFetch, FailedError, open, RefusedError } from "./package.mjs";
 import { stamps, textOf } from "./subject.mjs";
 
 const pair = { domain: "netflix.com", profile_name: "ada" };
@@ -266,6 +266,22 @@ test("a function that a store calls cannot call the store", async () => {
   assert.equal((await inner).code, "unavailable");
   assert.equal((await store.stats()).connections, 1);
   await store.close();
+});
+
+test("over HTTP a write whose outcome is unknown may be sent again under a key alone", async () => {
+  for (const key of [undefined, "key-1"]) {
+    const store = await inMemory({
+      stamps() {
+        throw new Error("no clock");
+      },
+    });
+    const headers = { "content-type": "application/json", ...(key && { "idempotency-key": key }) };
+    const request = { method: "POST", headers, body: JSON.stringify(pair) };
+    const answer = await createFetch(store)("http://offline/auth/connections", request);
+    assert.deepEqual([answer.status, (await answer.json()).code], [500, "outcome_unknown"]);
+    assert.equal(answer.headers.get("x-should-retry"), key ? null : "false");
+    await store.close();
+  }
 });
 
 test("a panic ends its store, which says so, and no other", async () => {

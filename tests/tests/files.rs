@@ -212,6 +212,17 @@ fn a_backup_of_a_store_under_load_is_sound() {
 }
 
 #[test]
+fn a_backup_that_fails_leaves_no_file() {
+    let directory = TempDir::new().unwrap();
+    let copy = directory.path().join("copy.connectory");
+    let store = Store::in_memory().unwrap();
+    store.close().unwrap();
+    let error = store.backup(&copy).unwrap_err();
+    assert!(matches!(error, connectory::Error::Failed(StoreError::Closed)), "{error:?}");
+    assert!(!copy.exists());
+}
+
+#[test]
 fn a_load_that_is_cut_short_leaves_an_empty_store() {
     let source = Store::in_memory().unwrap();
     assert!(source.create_many((0..12_000).map(request)).iter().all(Result::is_ok));

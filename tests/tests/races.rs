@@ -481,16 +481,20 @@ fn a_writer_out_of_room_fails_with_the_checkpoint_that_it_waits_for() {
     });
     in_checkpoint.recv_timeout(FOR_EVER).expect("half a segment makes a checkpoint due");
     let mut created = 1;
-    // Once there is no answer for a while, the log is full and the writer waits for the checkpoint.
+    // Once there is no answer for a while, the log is most likely full and the writer waits for the checkpoint.
     while let Ok(answer) = answers.recv_timeout(Duration::from_millis(200)) {
         assert!(answer.is_ok(), "{answer:?}");
         created += 1;
     }
     is_gone.store(true, Ordering::SeqCst);
     leave.send(()).unwrap();
-    match answers.recv_timeout(FOR_EVER).expect("the writer does not wait for ever") {
-        Err(Error::Failed(StoreError::Io(_))) => {}
-        other => panic!("{other:?}"),
+    // It may only have been slow: then the log takes some more.
+    loop {
+        match answers.recv_timeout(FOR_EVER).expect("the writer does not wait for ever") {
+            Ok(()) => created += 1,
+            Err(Error::Failed(StoreError::Io(_))) => break,
+            Err(other) => panic!("{other:?}"),
+        }
     }
     is_gone.store(false, Ordering::SeqCst);
     assert_eq!(store.stats().unwrap().connections, created);

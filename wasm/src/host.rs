@@ -14,7 +14,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 #[wasm_bindgen]
 extern "C" {
-    /// Where the host keeps a store: `Files` in `bindings/npm/src/engine.ts` says what each call does.
+    /// Where the host keeps a store: `Files` in `bindings/npm/src/host.ts` says what each call does.
     #[derive(Debug, Clone)]
     pub type Files;
     #[wasm_bindgen(method, getter, js_name = onePhase)]

@@ -74,9 +74,7 @@ impl Engine {
             Ok(JsValue::UNDEFINED)
         })
     }
-}
 
-impl Engine {
     /// Whether what holds its locks can be let go of.
     pub(crate) fn is_free(&self) -> bool {
         self.turn.is_free()

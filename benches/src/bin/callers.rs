@@ -4,9 +4,8 @@
 //! these figures beside those of the server.
 
 use connectory::{ConnectionId, Creation, NewConnection, Store};
+use connectory_benches::Outcome;
 use std::time::{Duration, Instant};
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -20,7 +19,7 @@ fn main() -> Outcome<()> {
     for creation in store.create_many((0..1000).map(taken).collect::<Outcome<Vec<_>>>()?) {
         ids.push(creation?.id());
     }
-    let times: Vec<Duration> = std::thread::scope(|scope| {
+    let mut times: Vec<Duration> = std::thread::scope(|scope| {
         let (store, ids) = (&store, ids.as_slice());
         let running: Vec<_> = (0..callers)
             .map(|caller| scope.spawn(move || call(store, ids, work, caller, lasts)))
@@ -31,7 +30,6 @@ fn main() -> Outcome<()> {
         }
         Outcome::Ok(times)
     })?;
-    let mut times = times;
     times.sort_unstable();
     let at = |part: usize| times[times.len() * part / 100].as_secs_f64() * 1e6;
     println!("{} {:.1} {:.1}", times.len() as u64 / lasts.as_secs(), at(50), at(99));

@@ -335,14 +335,14 @@ fn load(args: &Args, file: &Path) -> Outcome {
 
 fn backup(args: &Args, file: &Path) -> Outcome {
     let store = place::open_to_read(args)?;
-    if file.exists() {
-        let message = format!("{} is there already; name a new file", file.display());
-        return Err(Failure::refused(message));
-    }
     let bar = progress::bar(None, "rows").with_message("copying");
-    store
-        .backup_to(&FileStorage::new(file), |rows| bar.set_position(rows))
-        .map_err(|error| Failure::from(error).about(&file.display().to_string()))?;
+    store.backup_with(file, |rows| bar.set_position(rows)).map_err(|error| match error {
+        Error::Failed(StoreError::Io(error)) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let message = format!("{} is there already; name a new file", file.display());
+            Failure::refused(message)
+        }
+        error => Failure::from(error).about(&file.display().to_string()),
+    })?;
     bar.finish_and_clear();
     DONE
 }

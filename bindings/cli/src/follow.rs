@@ -5,7 +5,7 @@ use crate::commands::CHANGE_COLUMNS;
 use crate::outcome::{DONE, Failure, Outcome};
 use crate::output::{Output, tell};
 use crate::{place, stop};
-use connectory::{Change, Changes, Store, StoreError};
+use connectory::{Change, Changes, FileStorage, Store, StoreError};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -141,9 +141,8 @@ type Mark = (SystemTime, u64);
 
 impl Marks {
     fn of(store: &Path) -> io::Result<Self> {
-        let mut log = store.as_os_str().to_owned();
-        log.push("-log");
-        Ok(Self { store: mark(store)?, log: mark(Path::new(&log))? })
+        let log = FileStorage::existing(store).log_path();
+        Ok(Self { store: mark(store)?, log: mark(&log)? })
     }
 
     /// Whether every file that is written from now on will have other marks.

@@ -205,7 +205,7 @@ export class Shard extends DurableObject<Env> {
     if (place) await this.#changes(place).finish();
   }
 
-  /** This moment of the shard, as the lines of a dump; `undefined` where the project has another number of shards. */
+  /** This moment of the shard, as the lines of a dump; or how many shards the project has, where that is another number. */
   async dump(place: Place): Promise<ReadableStream<Uint8Array> | Moved> {
     return (await this.#moved(place, false)) ?? this.engine(place).dump();
   }

@@ -1,8 +1,8 @@
 // A store in the database of its object: redb's pages as chunks, the log as rows.
 //
-// Everything here happens within one event, in one transaction. The platform holds
-// back whatever the object sends, answers above all, until that is durable where it keeps its copies (its output gate). So a
-// row counts as durable when it is put, and nothing here waits.
+// Everything here happens within one event, in one transaction. The platform holds back whatever the object sends, answers
+// above all, until that is durable where it keeps its copies (its output gate). So a row counts as durable when it is put,
+// and nothing here waits.
 
 import type { File } from "../../npm/src/host.js";
 

@@ -1,3 +1,4 @@
+// A module of WebAssembly, as wrangler has it compiled.
 declare module "*.wasm" {
   const module: WebAssembly.Module;
   export default module;

@@ -24,17 +24,18 @@ export function createFetch(store: Store, { basePath = "" }: FetchOptions = {}):
     const { pathname, search } = new URL(request.url);
     const path = pathname.startsWith(basePath) ? pathname.slice(basePath.length) : pathname;
     const body = new Uint8Array(await request.arrayBuffer());
-    const answer = await store.respond(request.method, path + search, [...request.headers], body).catch(failure);
+    const responding = store.respond(request.method, path + search, [...request.headers], body);
+    const answer = await responding.catch((error) => failure(error, request.headers.has("idempotency-key")));
     request.signal.throwIfAborted();
     return new Response(answer.body ?? null, { status: answer.status, headers: answer.headers });
   };
 }
 
-/** The response where the store itself could not be asked. */
-function failure(error: unknown): Awaited<ReturnType<Store["respond"]>> {
+/** The response where the store itself could not be asked, or did not answer. Under a key a request may be sent again. */
+function failure(error: unknown, hasKey: boolean): Awaited<ReturnType<Store["respond"]>> {
   const { code, message } = asError(error);
   const headers: [string, string][] = [["content-type", "application/json"]];
   if (code === "unavailable") headers.push(["retry-after", "1"]);
-  else headers.push(["x-should-retry", "false"]);
+  else if (code !== "outcome_unknown" || !hasKey) headers.push(["x-should-retry", "false"]);
   return { status: code === "unavailable" ? 503 : 500, headers, body: JSON.stringify({ code, message }) };
 }

@@ -1,3 +1,4 @@
+// A module of WebAssembly, as hosts that compile it hand it over.
 declare module "*.wasm" {
   const module: WebAssembly.Module;
   export default module;

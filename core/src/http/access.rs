@@ -59,9 +59,6 @@ crate::text::word_enum! {
     }
 }
 
-/// Rules that cannot be read.
-pub type AccessError = Refusal;
-
 /// Somebody who was let in.
 #[derive(Debug)]
 pub struct Caller {
@@ -100,7 +97,7 @@ impl Access {
     /// # Errors
     ///
     /// [`Refusal::Invalid`] with every violation.
-    pub fn from_json(text: &[u8]) -> Result<Self, AccessError> {
+    pub fn from_json(text: &[u8]) -> Result<Self, Refusal> {
         let json = Json::parse_unbounded(text)?;
         let mut fields = Fields::of_request(&json)?;
         let projects = fields.object("projects", |projects| {
@@ -332,6 +329,7 @@ mod tests {
             r#"{"keys":{}}"#,
             r#"{"projects":{"a/b":{}}}"#,
             r#"{"projects":{"a":{"plan":"gold"}}}"#,
+            r#"{"projects":{"a":{"cap":3},"a":{}}}"#,
             r#"{"project":{}}"#,
         ] {
             assert!(Access::from_json(bad.as_bytes()).is_err(), "{bad}");

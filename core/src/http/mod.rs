@@ -30,7 +30,7 @@ mod reply;
 mod route;
 mod shards;
 
-pub use access::{Access, AccessError, Caller, Scope, is_project_id};
+pub use access::{Access, Caller, Scope, is_project_id};
 pub use operations::Rendering;
 pub use reply::{Body, Cause};
 pub use route::{Route, allowed_methods};

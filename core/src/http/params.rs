@@ -1,7 +1,7 @@
 //! Query parameters and headers, read as the fields of a request are.
 
 use super::reply::Reply;
-use crate::json::Fields;
+use crate::json::{Fields, sent_twice};
 use crate::page::{ListQuery, PageQuery};
 use crate::{IdempotencyKey, Json, Problem, Refusal, ViolationCode};
 use http::header::HeaderMap;
@@ -78,8 +78,7 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyK
     let mut sent = headers.get_all(NAME).iter();
     let Some(value) = sent.next() else { return Ok(None) };
     if sent.next().is_some() {
-        let problem = Problem::new(ViolationCode::DuplicateField, "is sent twice; send it once");
-        return Err(problem.at(NAME).into());
+        return Err(sent_twice().at(NAME).into());
     }
     // What is not visible ASCII is refused with the key's own words.
     let text = value.to_str().unwrap_or_default();

@@ -77,6 +77,14 @@ impl Reply {
         self.with("x-should-retry", HeaderValue::from_static("false"))
     }
 
+    /// The same reply, which may be tried again: an idempotency key makes that safe.
+    pub(crate) fn retry_with_key(mut self) -> Self {
+        if matches!(self.cause, Some(StoreError::OutcomeUnknown(_))) {
+            self.headers.remove("x-should-retry");
+        }
+        self
+    }
+
     pub(crate) fn with(mut self, name: &'static str, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
@@ -165,15 +173,5 @@ impl From<Error> for Reply {
             Error::Refused(refusal) => refusal.into(),
             Error::Failed(error) => error.into(),
         }
-    }
-}
-
-impl Reply {
-    /// The same reply, which may be tried again: an idempotency key makes that safe.
-    pub(crate) fn retry_with_key(mut self) -> Self {
-        if matches!(self.cause, Some(StoreError::OutcomeUnknown(_))) {
-            self.headers.remove("x-should-retry");
-        }
-        self
     }
 }

@@ -6,21 +6,32 @@ use crate::Missing;
 use http::{HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
-/// An operation, with what its path names.
+/// An operation, with what its path names: not looked at yet, it may name nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "`Place::operations` says what each is")]
 pub enum Route {
+    /// `POST /auth/connections`
     Create,
+    /// `GET /auth/connections`
     List,
+    /// `GET /auth/connections/{id}`
     Get(String),
+    /// `PATCH /auth/connections/{id}`
     Update(String),
+    /// `DELETE /auth/connections/{id}`
     Delete(String),
+    /// `GET /profiles`
     Profiles,
+    /// `DELETE /profiles/{name}`
     DeleteProfile(String),
+    /// `GET /proxies`
     Proxies,
+    /// `PUT /proxies/{id}`
     RegisterProxy(String),
+    /// `DELETE /proxies/{id}`
     RemoveProxy(String),
+    /// `GET /dump`
     Dump,
+    /// `POST /load`
     Load,
 }
 

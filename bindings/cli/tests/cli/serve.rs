@@ -1,6 +1,6 @@
 //! `serve` as programs, pages and attackers meet it: over a socket.
 
-use crate::server::Server;
+use crate::server::{Server, sha256};
 use crate::shell::Shell;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -213,8 +213,7 @@ fn dechunked(answer: &str) -> String {
 #[test]
 fn keys_open_their_projects_and_never_show_up() {
     let shell = Shell::new();
-    // The digest of "secret-key".
-    let digest = "85ff54a9ad3a4fe0ac3f4de6fa5d9e5a4fbd1eba8f2ad5e4f0c3ab7b4d0b1c55";
+    let digest = sha256("secret-key");
     let keys = shell.path("keys.json");
     std::fs::write(&keys, json!({ "keys": [{ "sha256": digest }] }).to_string()).unwrap();
     let refused =
@@ -226,7 +225,23 @@ fn keys_open_their_projects_and_never_show_up() {
     let answer = server.get("/auth/connections");
     assert_eq!((status(&answer), &body(&answer)["code"]), (401, &json!("unauthorized")));
     assert!(answer.contains("www-authenticate: Bearer"));
+    let head = |line: &str, key: &str| {
+        format!("{line} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {key}", server.address)
+    };
+    for (line, key, expected) in [
+        ("GET /auth/connections?query=secret-query", "secret-key", 200),
+        ("POST /auth/connections", "secret-key", 403),
+        ("GET /dump", "secret-key", 403),
+        ("GET /auth/connections", "secret-guess", 401),
+    ] {
+        let answer = server.request(&head(line, key), r#"{"domain":"secret-body"}"#);
+        assert_eq!(status(&answer), expected, "{line}");
+        assert!(!answer.contains("secret"), "{answer}");
+    }
     for path in ["/healthz", "/openapi.json"] {
         assert_eq!(status(&server.get(path)), 200, "{path} needs no key");
     }
+    let log = server.stop_and_log();
+    assert_eq!(log.matches("path=\"/auth/connections\"").count(), 4, "{log}");
+    assert!(!log.contains("secret") && !log.contains(&digest[..16]), "{log}");
 }

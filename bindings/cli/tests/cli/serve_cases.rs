@@ -1,12 +1,11 @@
 //! `serve` answers the cases of the contract over a socket as the engine does in memory.
 
-use crate::server::Server;
+use crate::server::{Server, sha256};
 use crate::shell::Shell;
 use connectory_tests::cases::{self, HttpSubject, Opening, Transport};
 use http::header::AUTHORIZATION;
 use http::{Request, Response, Uri};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 use ureq::Agent;
 
 const KEY: &str = "key-of-the-cases";
@@ -39,10 +38,6 @@ fn limits(Opening { plan, cap }: &Opening) -> Value {
     let plan = plan.as_ref().map(|plan| ("plan".to_owned(), json!(plan)));
     let cap = cap.map(|cap| ("cap".to_owned(), json!(cap)));
     plan.into_iter().chain(cap).collect::<Map<_, _>>().into()
-}
-
-fn sha256(key: &str) -> String {
-    Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 #[test]

@@ -2,13 +2,17 @@
 
 use crate::shell::Shell;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command};
+use std::thread::JoinHandle;
 
 /// A running server; killed when it goes, unless it was stopped.
 pub(crate) struct Server {
     process: Child,
+    /// Reads the log from where it says that it listens, so that it never fills its pipe.
+    log: Option<JoinHandle<String>>,
     pub(crate) address: SocketAddr,
 }
 
@@ -26,9 +30,12 @@ impl Server {
                 break address.parse().unwrap();
             }
         };
-        // The log goes on; nobody reads it, and it must not fill the pipe.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { process, address }
+        let log = std::thread::spawn(move || {
+            let mut rest = String::new();
+            log.read_to_string(&mut rest).unwrap();
+            rest
+        });
+        Self { process, log: Some(log), address }
     }
 
     pub(crate) fn origin(&self) -> String {
@@ -81,6 +88,13 @@ impl Server {
         self.wait()
     }
 
+    /// The same, and returns what it logged.
+    pub(crate) fn stop_and_log(mut self) -> String {
+        let log = self.log.take().unwrap();
+        assert_eq!(self.stop(), Some(0));
+        log.join().unwrap()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         signal(&self.process, name);
     }
@@ -96,6 +110,11 @@ impl Drop for Server {
         self.process.kill().ok();
         self.process.wait().ok();
     }
+}
+
+/// The digest of a key, as the file of `--keys` has it.
+pub(crate) fn sha256(key: &str) -> String {
+    Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// Sends a running command a signal, by its name.
