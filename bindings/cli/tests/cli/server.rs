@@ -5,18 +5,30 @@ use serde_json::json;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command};
+use std::thread::JoinHandle;
 
 /// A running server; killed when it goes, unless it was stopped.
 pub(crate) struct Server {
     process: Child,
     pub(crate) address: SocketAddr,
+    log: Option<JoinHandle<String>>,
 }
 
 impl Server {
     pub(crate) fn start(shell: &Shell, arguments: &[&str]) -> Self {
-        let mut command = vec!["serve", "--listen", "127.0.0.1:0"];
-        command.extend(arguments);
-        let mut process = shell.start(&command);
+        Self::of(shell.start(&Self::command(arguments)))
+    }
+
+    /// Starts one that may have this many descriptors.
+    pub(crate) fn start_with_descriptors(shell: &Shell, most: usize, arguments: &[&str]) -> Self {
+        Self::of(shell.start_with_descriptors(most, &Self::command(arguments)))
+    }
+
+    fn command<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+        [&["serve", "--listen", "127.0.0.1:0"], arguments].concat()
+    }
+
+    fn of(mut process: Child) -> Self {
         let mut log = BufReader::new(process.stderr.take().unwrap());
         let mut line = String::new();
         let address = loop {
@@ -26,9 +38,13 @@ impl Server {
                 break address.parse().unwrap();
             }
         };
-        // The log goes on; nobody reads it, and it must not fill the pipe.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { process, address }
+        // The log goes on, and must not fill the pipe.
+        let log = std::thread::spawn(move || {
+            let mut text = Vec::new();
+            log.read_to_end(&mut text).unwrap();
+            String::from_utf8(text).unwrap()
+        });
+        Self { process, address, log: Some(log) }
     }
 
     pub(crate) fn origin(&self) -> String {
@@ -83,6 +99,20 @@ impl Server {
 
     pub(crate) fn signal(&self, name: &str) {
         signal(&self.process, name);
+    }
+
+    /// Descriptors that it has open.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+    }
+
+    /// Stops it; everything that it logged.
+    pub(crate) fn stop_and_tell(mut self) -> String {
+        self.signal("TERM");
+        let log = self.log.take().unwrap().join().unwrap();
+        assert_eq!(self.wait(), Some(0), "{log}");
+        log
     }
 
     /// Waits until it has ended; the exit status, where it was not killed.
