@@ -14,7 +14,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
@@ -23,6 +23,8 @@ const HEAD_BYTES_MAX: usize = 32 * 1024;
 const HEADERS_MAX: usize = 64;
 /// How long requests may go on after the server was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
+/// How many the system keeps that were not accepted yet: for more than that it waits a second before they are let try again.
+const BACKLOG: u32 = 4096;
 /// How many clients that were accepted wait for others to go.
 const DOOR: usize = 16;
 /// How long nobody is let in after the system would not.
@@ -45,9 +47,8 @@ impl<'a> Server<'a> {
 
     /// Serves until it is told to stop.
     pub(crate) async fn run(self, listen: SocketAddr) -> Result<(), Failure> {
-        let listener = TcpListener::bind(listen)
-            .await
-            .map_err(|error| Failure::from(error).about(&listen.to_string()))?;
+        let listener =
+            bound(listen).map_err(|error| Failure::from(error).about(&listen.to_string()))?;
         let mut told_to_stop = std::pin::pin!(told_to_stop()?);
         if self.service.is_open() {
             tell(
@@ -138,6 +139,16 @@ impl<'a> Server<'a> {
             }
         }
     }
+}
+
+fn bound(listen: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As the standard library does: a server that was stopped can be started again at once.
+    if cfg!(unix) {
+        socket.set_reuseaddr(true)?;
+    }
+    socket.bind(listen)?;
+    socket.listen(BACKLOG)
 }
 
 /// Whether only the one who wanted to come in is concerned.
