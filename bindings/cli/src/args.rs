@@ -208,6 +208,11 @@ The file of --keys is JSON:
   {\"projects\": {\"default\": {\"plan\": \"startup\", \"cap\": 1000}},
    \"keys\": [{\"sha256\": \"...\", \"projects\": [\"default\"], \"scopes\": [\"read\", \"write\"]}]}
 where sha256 is the digest of a key: printf %s \"$KEY\" | sha256sum
+A key of 256 random bits, as openssl rand -hex 32 makes them, cannot be guessed: wrong ones are not counted.
+
+However many connections there are, whoever asks at once is answered: for one too many the client goes that was
+waited for longest, those that were served last. There are fewer than --connections where the limit on open files is
+lower. Besides: heads of 32 KiB and 64 lines, bodies of 64 KiB, four dumps and loads at a time.
 
 Examples:
   connectory serve

@@ -1,11 +1,12 @@
 //! Bodies on their way in and out: bounded in size, in time and in memory.
 
 use super::guests::Work;
+use super::parts::{Part, Parts};
 use super::patience::{Patience, TooSlow};
 use connectory::http::Body;
 use connectory::{Error, REQUEST_MAX_BYTES, Refusal, StoreError};
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Channel, Full};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -129,14 +130,13 @@ pub(crate) fn outgoing(body: Body, hold: Hold, timeout: Duration) -> OutBody {
         }
         Body::Dump(dump) => dump,
     };
-    let (mut sender, channel) = Channel::<Bytes, io::Error>::new(2);
+    let (sender, parts) = Parts::new();
     let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || {
-        let _hold = hold;
         let mut patience = Patience::new(timeout);
         let mut send = |part: Vec<u8>| {
             let length = part.len();
-            let sent = runtime.block_on(patience.wait(sender.send_data(Bytes::from(part))));
+            let sent = runtime.block_on(patience.wait(sender.send(Part::Bytes(part.into()))));
             patience.moved(length);
             matches!(sent, Ok(Ok(())))
         };
@@ -147,19 +147,21 @@ pub(crate) fn outgoing(body: Body, hold: Hold, timeout: Duration) -> OutBody {
                 // The status is long gone: cutting the answer off is what is left to say.
                 Err(error) => {
                     tracing::error!(%error, "a dump failed");
-                    sender.abort(io::Error::other(error));
                     return;
                 }
             }
             part.push(b'\n');
             if part.len() >= PART_BYTES && !send(std::mem::take(&mut part)) {
-                sender.abort(io::Error::other("the reader is gone or too slow"));
+                // The reader is gone, or too slow.
                 return;
             }
         }
-        if !part.is_empty() {
-            send(part);
+        if !part.is_empty() && !send(part) {
+            return;
         }
+        // Whoever has read to the end finds the place free.
+        drop(hold);
+        runtime.block_on(patience.wait(sender.send(Part::End))).ok();
     });
-    channel.boxed()
+    parts.boxed()
 }

@@ -4,6 +4,7 @@ mod body;
 mod descriptors;
 mod guests;
 mod metrics;
+mod parts;
 mod patience;
 mod server;
 mod service;
