@@ -4,6 +4,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use connectory::Plan;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The registry of auth connections: at most one per profile and domain.
 #[derive(Debug, Parser)]
@@ -207,6 +208,11 @@ The file of --keys is JSON:
   {\"projects\": {\"default\": {\"plan\": \"startup\", \"cap\": 1000}},
    \"keys\": [{\"sha256\": \"...\", \"projects\": [\"default\"], \"scopes\": [\"read\", \"write\"]}]}
 where sha256 is the digest of a key: printf %s \"$KEY\" | sha256sum
+A key of 256 random bits, as openssl rand -hex 32 makes them, cannot be guessed: wrong ones are not counted.
+
+However many connections there are, whoever asks at once is answered: for one too many the client goes that was
+waited for longest, those that were served last. There are fewer than --connections where the limit on open files is
+lower. Besides: heads of 32 KiB and 64 lines, bodies of 64 KiB, four dumps and loads at a time.
 
 Examples:
   connectory serve
@@ -220,6 +226,8 @@ Examples:
         /// A file that says which keys open which projects
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         keys: Option<PathBuf>,
+        #[command(flatten)]
+        bounds: BoundsArgs,
     },
 
     /// Print completions for a shell
@@ -377,6 +385,20 @@ pub(crate) struct RecordArgs {
     pub(crate) json: Option<PathBuf>,
 }
 
+/// What clients of the server may take.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BoundsArgs {
+    /// The most connections at a time; for one more, the one whose client was waited for longest is closed
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) connections: u32,
+    /// How long a connection may be idle, or take to send a request's head
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    pub(crate) head_timeout: Duration,
+    /// How long a request's body may take, a load may pause, or an answer go unread
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) body_timeout: Duration,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProfilesCommand {
     /// Delete a profile that has no connections
@@ -401,4 +423,11 @@ pub(crate) enum ProxiesCommand {
         /// The proxy's ID
         id: String,
     },
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let range = Duration::from_millis(1)..=Duration::from_secs(24 * 60 * 60);
+    let fault = "is no such time; send seconds, 0.001 to 86400";
+    seconds.filter(|seconds| range.contains(seconds)).ok_or_else(|| fault.into())
 }

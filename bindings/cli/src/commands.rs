@@ -69,7 +69,9 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Backup { file } => backup(args, file),
         Command::Check => check(args, output),
         Command::Stats => stats(args, output),
-        Command::Serve { listen, keys } => serve::serve(args, *listen, keys.as_deref()),
+        Command::Serve { listen, keys, bounds } => {
+            serve::serve(args, *listen, keys.as_deref(), bounds)
+        }
         Command::Completions { shell } => {
             let mut command = Args::command();
             clap_complete::generate(*shell, &mut command, "connectory", &mut io::stdout());

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod follow;
+mod hostile;
 mod import;
 mod kills;
 mod processes;

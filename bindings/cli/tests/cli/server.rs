@@ -11,16 +11,26 @@ use std::thread::JoinHandle;
 /// A running server; killed when it goes, unless it was stopped.
 pub(crate) struct Server {
     process: Child,
+    pub(crate) address: SocketAddr,
     /// Reads the log from where it says that it listens, so that it never fills its pipe.
     log: Option<JoinHandle<String>>,
-    pub(crate) address: SocketAddr,
 }
 
 impl Server {
     pub(crate) fn start(shell: &Shell, arguments: &[&str]) -> Self {
-        let mut command = vec!["serve", "--listen", "127.0.0.1:0"];
-        command.extend(arguments);
-        let mut process = shell.start(&command);
+        Self::of(shell.start(&Self::command(arguments)))
+    }
+
+    /// Starts one that may have this many descriptors.
+    pub(crate) fn start_with_descriptors(shell: &Shell, most: usize, arguments: &[&str]) -> Self {
+        Self::of(shell.start_with_descriptors(most, &Self::command(arguments)))
+    }
+
+    fn command<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+        [&["serve", "--listen", "127.0.0.1:0"], arguments].concat()
+    }
+
+    fn of(mut process: Child) -> Self {
         let mut log = BufReader::new(process.stderr.take().unwrap());
         let mut line = String::new();
         let address = loop {
@@ -30,12 +40,13 @@ impl Server {
                 break address.parse().unwrap();
             }
         };
+        // The log goes on, and must not fill the pipe.
         let log = std::thread::spawn(move || {
-            let mut rest = String::new();
-            log.read_to_string(&mut rest).unwrap();
-            rest
+            let mut text = Vec::new();
+            log.read_to_end(&mut text).unwrap();
+            String::from_utf8(text).unwrap()
         });
-        Self { process, log: Some(log), address }
+        Self { process, address, log: Some(log) }
     }
 
     pub(crate) fn origin(&self) -> String {
@@ -88,15 +99,22 @@ impl Server {
         self.wait()
     }
 
-    /// The same, and returns what it logged.
-    pub(crate) fn stop_and_log(mut self) -> String {
-        let log = self.log.take().unwrap();
-        assert_eq!(self.stop(), Some(0));
-        log.join().unwrap()
+    /// The same; everything that it logged.
+    pub(crate) fn stop_and_tell(mut self) -> String {
+        self.signal("TERM");
+        let log = self.log.take().unwrap().join().unwrap();
+        assert_eq!(self.wait(), Some(0), "{log}");
+        log
     }
 
     pub(crate) fn signal(&self, name: &str) {
         signal(&self.process, name);
+    }
+
+    /// Descriptors that it has open.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
     }
 
     /// Waits until it has ended; the exit status, where it was not killed.

@@ -46,6 +46,17 @@ impl Shell {
         self.command(arguments).stdin(Stdio::piped()).spawn().unwrap()
     }
 
+    /// Starts a command that may have this many descriptors.
+    pub(crate) fn start_with_descriptors(&self, most: usize, arguments: &[&str]) -> Child {
+        let of_itself = self.command(arguments);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]);
+        command.arg(of_itself.get_program()).args(of_itself.get_args());
+        command.env("CONNECTORY_STORE", self.path("store"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
     pub(crate) fn create(&self, domain: &str, profile: &str) -> Ran {
         self.run(&["create", "--domain", domain, "--profile-name", profile])
     }
