@@ -86,6 +86,8 @@ mod file;
 mod live;
 mod load;
 mod options;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod recover;
 mod store;
 mod subscription;
 mod write;
@@ -121,6 +123,8 @@ pub use page::{Cursor, ListQuery, Page, PageLimit, PageQuery};
 pub use plan::{HealthCheckInterval, Limits, Plan};
 pub use profile::{Profile, ProfileName};
 pub use proxy::{Proxy, ProxyId, ProxyName, ProxyRef};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use recover::{FoundIn, Listed, Recovery, recover, recover_from};
 pub use request::{Edit, IdempotencyKey, NewConnection, Patch, Settings};
 pub use storage::{CommitMode, LogRows, LogStorage, MAGIC, MemoryStorage, Storage, check_magic};
 pub use store::{Stats, Store};

@@ -39,6 +39,8 @@ use crate::storage::MAGIC;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_128;
 
+/// How the pages of every store lie: redb makes no other files.
+pub(crate) const GEOMETRY: Geometry = Geometry { region_header_pages: 0, region_pages: 1 << 20 };
 /// The length of a page of order 0.
 pub(crate) const PAGE_BYTES: u64 = 4096;
 /// How many bytes of the first page are the header.
@@ -181,6 +183,12 @@ impl Slot {
     }
 }
 
+/// The slots of a header, whatever else is in it.
+pub(crate) fn slots(header: &[u8]) -> Option<[Slot; 2]> {
+    let [one, other] = SLOTS.map(|at| header.get(at..at + SLOT_BYTES).and_then(Slot::read));
+    Some([one?, other?])
+}
+
 /// What a file says of itself in its first page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -211,7 +219,6 @@ impl Header {
             && (1..=most).contains(&geometry.region_pages)
             && geometry.region_header_pages <= most;
         let flags = *bytes.get(MAGIC.len())?;
-        let [one, other] = SLOTS.map(|at| bytes.get(at..at + SLOT_BYTES).and_then(Slot::read));
         is_known.then_some(Self {
             geometry,
             full_regions: u32_at(bytes, 24)?,
@@ -219,7 +226,7 @@ impl Header {
             is_unclean: flags & 2 != 0,
             is_two_phase: flags & 4 != 0,
             primary: usize::from(flags & 1 != 0),
-            slots: [one?, other?],
+            slots: slots(bytes)?,
         })
     }
 
