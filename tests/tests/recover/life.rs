@@ -97,7 +97,8 @@ impl Life {
             life.note();
         }
         let before = storage.image().log.unwrap();
-        life.create(kind.profiles);
+        let last = ("last.example".parse().unwrap(), "user-1".parse().unwrap());
+        life.store.create(NewConnection::new(last.0, last.1)).unwrap();
         life.note();
         let after = storage.image().log.unwrap();
         let last_frame = before.iter().zip(&after).position(|(one, other)| one != other).unwrap();
