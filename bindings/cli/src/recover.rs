@@ -22,8 +22,9 @@ pub(crate) fn recover(file: &Path, new: &Path, output: &Output) -> Outcome {
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let recovery =
-        recovered.map_err(|error| Failure::from(error).about(&file.display().to_string()).without_advice())?;
+    let recovery = recovered.map_err(|error| {
+        Failure::from(error).about(&file.display().to_string()).without_advice()
+    })?;
     if output.is_json() {
         output.one(&recovery)?;
     } else {

@@ -174,36 +174,40 @@ impl<'a> Planning<'a> {
     fn name_lost_records(&mut self) {
         let mut lost: BTreeMap<ConnectionId, String> = BTreeMap::new();
         let connections = self.table(Table::Connections);
-        let is_lost = |id: ConnectionId| {
-            connections.get(&id.to_bytes()).is_none() && !connections.is_gone(&id.to_bytes())
+        // What an index said earlier may have been deleted since, unless the record is where nobody knows.
+        let is_lost = |id: ConnectionId, by: &Found| {
+            let key = id.to_bytes();
+            connections.get(&key).is_none()
+                && !connections.is_gone(&key)
+                && (by.is_certain || connections.lost.hold(&key))
         };
         for (key, found) in self.table(Table::Profiles).rows() {
             match ProfileKey::read(key) {
                 Ok(ProfileKey::Profile(name)) => {
                     let bytes = found.bytes(self.trees).unwrap_or_default();
                     let entries = profile_rows::entries(&bytes).ok().flatten().unwrap_or_default();
-                    for (id, domain) in entries.into_iter().filter(|(id, _)| is_lost(*id)) {
+                    for (id, domain) in entries.into_iter().filter(|(id, _)| is_lost(*id, found)) {
                         lost.insert(id, format!(" ({name}, {domain})"));
                     }
                 }
                 Ok(ProfileKey::Pair(name, domain)) => {
                     let bytes = found.bytes(self.trees).unwrap_or_default();
                     if let Ok(id) = tables::trailing_id(&bytes)
-                        && is_lost(id)
+                        && is_lost(id, found)
                     {
                         lost.insert(id, format!(" ({name}, {domain})"));
                     }
                 }
-                Ok(ProfileKey::InOrder(name, id)) if is_lost(id) => {
+                Ok(ProfileKey::InOrder(name, id)) if is_lost(id, found) => {
                     lost.entry(id).or_insert_with(|| format!(" ({name})"));
                 }
                 _ => {}
             }
         }
         let mut of_domains: BTreeMap<u32, Vec<ConnectionId>> = BTreeMap::new();
-        for (key, _) in self.table(Table::Domains).rows() {
+        for (key, found) in self.table(Table::Domains).rows() {
             if let Ok(DomainKey::InOrder(number, id)) = DomainKey::read(key)
-                && is_lost(id)
+                && is_lost(id, found)
                 && !lost.contains_key(&id)
             {
                 of_domains.entry(number).or_default().push(id);
@@ -268,23 +272,32 @@ impl<'a> Planning<'a> {
         proxies
     }
 
-    /// The profiles that have rows of their own; those of connections come with these.
+    /// The profiles that have rows of their own, and where some of these are lost those of connections.
     fn profiles(&mut self) -> BTreeSet<ProfileName> {
-        let mut profiles = BTreeSet::new();
-        for (key, found) in self.table(Table::Profiles).rows() {
+        let rows = self.table(Table::Profiles);
+        let (mut profiles, mut certain) = (BTreeSet::new(), BTreeSet::new());
+        for (id, kept) in self.kept.iter().filter(|_| !rows.lost.is_empty()) {
+            let found = self.table(Table::Connections).get(&id.to_bytes());
+            let record = found.and_then(|found| record(self.trees, *id, found).ok());
+            let name = record.map(|record| record.connection.profile_name);
+            let which = if kept.is_certain { &mut certain } else { &mut profiles };
+            which.extend(name);
+        }
+        for (key, found) in rows.rows() {
             let Ok(ProfileKey::Profile(name)) = ProfileKey::read(key) else { continue };
             match name.parse::<ProfileName>() {
                 Ok(name) => {
-                    if !found.is_certain {
-                        self.report
-                            .doubtful
-                            .add(format!("profile {name}: {}", doubt(found.origin)));
+                    // One with connections is there, whatever its row is.
+                    if !found.is_certain && !certain.contains(&name) {
+                        let doubt = doubt(found.origin);
+                        self.report.doubtful.add(format!("profile {name}: {doubt}"));
                     }
                     profiles.insert(name);
                 }
                 Err(problem) => self.report.problem(format!("a profile: {problem}")),
             }
         }
+        profiles.append(&mut certain);
         profiles
     }
 
@@ -310,30 +323,12 @@ impl<'a> Planning<'a> {
         {
             unnamed.push("connections");
         }
-        let of_connections = self.profiles_of_connections(profiles);
-        if is_lost(Table::Profiles) && !are_all(of_connections, |state| state.profiles) {
+        if is_lost(Table::Profiles) && !are_all(profiles.len(), |state| state.profiles) {
             unnamed.push("profiles");
         }
         if is_lost(Table::Proxies) && !are_all(proxies.len(), |state| state.proxies) {
             unnamed.push("proxies");
         }
         self.report.unnamed = unnamed;
-    }
-
-    /// How many profiles there are, with those that only connections tell of.
-    fn profiles_of_connections(&self, profiles: &BTreeSet<ProfileName>) -> usize {
-        let rows = self.table(Table::Profiles);
-        if rows.lost.is_empty() {
-            return profiles.len();
-        }
-        let mut more = BTreeSet::new();
-        for id in self.kept.keys() {
-            let found = self.table(Table::Connections).get(&id.to_bytes());
-            let name = found
-                .and_then(|found| record(self.trees, *id, found).ok())
-                .map(|record| record.connection.profile_name);
-            more.extend(name.filter(|name| !profiles.contains(name)));
-        }
-        profiles.len() + more.len()
     }
 }

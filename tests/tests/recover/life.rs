@@ -1,8 +1,8 @@
 //! [`Life`], a store that was lived in: what it last held, what it ever held, and its files.
 
 use connectory::{
-    CheckpointMode, CommitMode, ConnectionId, CreateOptions, Json, MemoryStorage, NewConnection,
-    Observation, Options, Patch, Recovery, Stamp, Storage, Store, recover_from,
+    CheckpointMode, CommitMode, ConnectionId, CreateOptions, Creation, Json, MemoryStorage,
+    NewConnection, Observation, Options, Patch, Recovery, Stamp, Store, recover_from,
 };
 use connectory_tests::power::{Image, Recorded};
 use fastrand::Rng;
@@ -20,6 +20,8 @@ pub(crate) struct Life {
     pub(crate) truth: Lines,
     /// What it ever held.
     pub(crate) ever: Lines,
+    /// The number of its last change.
+    pub(crate) last_change: u64,
     /// Where the last batch begins in the log: a frame that is last and bad cannot be told from one that was cut.
     pub(crate) last_frame: usize,
 }
@@ -91,18 +93,20 @@ impl Life {
             if round + 1 < kind.rounds {
                 life.store.checkpoint().unwrap();
             }
-            for _ in 0..kind.connections / 20 {
+            for _ in 0..kind.connections / 30 {
                 life.change(kind.profiles);
             }
             life.note();
         }
         let before = storage.image().log.unwrap();
         let last = ("last.example".parse().unwrap(), "user-1".parse().unwrap());
-        life.store.create(NewConnection::new(last.0, last.1)).unwrap();
+        let created = life.store.create(NewConnection::new(last.0, last.1)).unwrap();
+        assert!(matches!(created, Creation::Created(_)));
         life.note();
         let after = storage.image().log.unwrap();
         let last_frame = before.iter().zip(&after).position(|(one, other)| one != other).unwrap();
         let truth = lines(&life.store);
+        let last_change = life.store.stats().unwrap().last_change;
         let image = if kind.is_closed {
             life.store.close().unwrap();
             storage.image()
@@ -110,7 +114,7 @@ impl Life {
             storage.image()
         };
         assert_eq!(image.log.is_some(), !kind.is_closed);
-        Self { image, truth, ever: life.ever, last_frame }
+        Self { image, truth, ever: life.ever, last_change, last_frame }
     }
 }
 
@@ -140,7 +144,7 @@ impl Living {
             (self.rng.u8(..4) == 0).then(|| format!("key-{}", self.ids.len()).parse().unwrap());
         let options = CreateOptions { idempotency_key: key, ensure: true };
         let creation = self.store.create_with(request, options).unwrap();
-        if matches!(creation, connectory::Creation::Created(_)) {
+        if matches!(creation, Creation::Created(_)) {
             self.ids.push(creation.id());
         }
     }
@@ -187,6 +191,11 @@ impl Living {
 
 /// What is recovered from these files, and what is told of it. The new store is sound, and goes on.
 pub(crate) fn recovered(image: &Image) -> Result<(Lines, Recovery), connectory::Error> {
+    recovered_store(image).map(|(store, report)| (lines(&store), report))
+}
+
+/// The same, and the new store.
+pub(crate) fn recovered_store(image: &Image) -> Result<(Store, Recovery), connectory::Error> {
     let target = MemoryStorage::default();
     let source = Recorded::holding(image.clone(), CommitMode::QuickRepair);
     let report = recover_from(&source, target.clone(), |_, _| ())?;
@@ -194,17 +203,9 @@ pub(crate) fn recovered(image: &Image) -> Result<(Lines, Recovery), connectory::
     let store = Store::open_with(target, options(9, 1 << 20)).unwrap();
     let check = store.check().unwrap();
     assert!(check.is_sound() && check.pages_checked, "{check:?}");
-    let lines = lines(&store);
     let counts = (check.connections, check.profiles, check.proxies);
     assert_eq!(counts, (report.connections, report.profiles, report.proxies));
     let found = &report.found;
     assert_eq!(found.tables + found.log + found.older + found.unreached, report.connections);
-    Ok((lines, report))
-}
-
-/// Opens the files as a store.
-pub(crate) fn opened(image: &Image) -> Result<Store, connectory::StoreError> {
-    let storage = Recorded::holding(image.clone(), CommitMode::QuickRepair);
-    storage.open()?;
-    Store::open_with(storage, options(7, 1 << 20))
+    Ok((store, report))
 }

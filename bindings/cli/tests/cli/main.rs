@@ -5,6 +5,7 @@ mod follow;
 mod import;
 mod kills;
 mod processes;
+mod recover;
 mod serve;
 mod serve_cases;
 mod server;
