@@ -77,6 +77,23 @@ const META_LOADING: &str = "loading";
 const COMPACT_BYTES: u64 = 1 << 20;
 const COMPACT_PERCENT: u64 = 10;
 
+/// The same as bytes, where the pages are read without redb.
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub(crate) mod meta {
+    pub(crate) const TABLE: &[u8] = b"meta";
+    pub(crate) const FORMAT: &[u8] = super::META_FORMAT.as_bytes();
+    pub(crate) const STATE: &[u8] = super::META_STATE.as_bytes();
+    pub(crate) const LOG: &[u8] = super::META_LOG.as_bytes();
+    pub(crate) const LOADING: &[u8] = super::META_LOADING.as_bytes();
+}
+
+/// What a store says of its log; `None` where that is malformed.
+pub(crate) fn read_log_mark(row: &[u8]) -> Option<LogMark> {
+    let (id, segment_bytes) = row.split_first_chunk::<8>()?;
+    let segment_bytes = u64::from_be_bytes(segment_bytes.try_into().ok()?);
+    Some(LogMark { id: u64::from_be_bytes(*id), segment_bytes })
+}
+
 fn definition(table: Table) -> TableDefinition<'static, KeyBytes, Bytes> {
     TableDefinition::new(table.name())
 }
@@ -279,13 +296,11 @@ impl Disk {
 
     /// Which log holds what is not in the tables yet, if there may be such.
     pub(crate) fn log_mark(&self) -> Result<Option<LogMark>, StoreError> {
-        self.meta(META_LOG, |bytes| {
-            let (id, segment_bytes) = bytes.split_first_chunk::<8>()?;
-            let segment_bytes = u64::from_be_bytes(segment_bytes.try_into().ok()?);
-            Some(LogMark { id: u64::from_be_bytes(*id), segment_bytes })
-        })?
-        .map(|mark| mark.ok_or_else(|| StoreError::damaged("what it says of its log is malformed")))
-        .transpose()
+        self.meta(META_LOG, read_log_mark)?
+            .map(|mark| {
+                mark.ok_or_else(|| StoreError::damaged("what it says of its log is malformed"))
+            })
+            .transpose()
     }
 
     /// Says, durably, which log is needed from now on.

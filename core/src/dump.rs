@@ -114,7 +114,7 @@ struct Section {
 impl Dump {
     pub(crate) fn new(live: Arc<Handle>) -> Result<Self, StoreError> {
         let view = live.view()?;
-        let header = to_line(&Header { format: NAME, version: VERSION })?;
+        let header = header()?;
         let section = Some(Section { table: Table::Proxies, after: None });
         Ok(Self { live, view, section, ready: VecDeque::from([header]) })
     }
@@ -187,8 +187,13 @@ impl Iterator for Dump {
     }
 }
 
+/// The first line.
+pub(crate) fn header() -> Result<String, StoreError> {
+    to_line(&Header { format: NAME, version: VERSION })
+}
+
 /// The line of a row, if it has one: indexes follow from the rest.
-fn line(table: Table, key: &[u8], value: &[u8]) -> Result<Option<String>, StoreError> {
+pub(crate) fn line(table: Table, key: &[u8], value: &[u8]) -> Result<Option<String>, StoreError> {
     let line = match table {
         Table::Proxies if key.starts_with(tables::ALL_PROXIES) => {
             let (_, name) = codec::decode_proxy(value)?;

@@ -1,12 +1,13 @@
 //! [`FileStorage`], a store in one file, where there are files.
 
-use crate::StoreError;
 use crate::disk::Disk;
 use crate::storage::{LogStorage, MAGIC, MemoryStorage, Storage, check_magic};
+use crate::{Error, StoreError};
 use redb::backends::FileBackend;
-use redb::{DatabaseError, StorageBackend};
+use redb::{BackendError, DatabaseError, StorageBackend};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 /// A store in one file, with its log beside it. One process owns it at a time; the system frees the lock of one that is killed.
@@ -60,14 +61,66 @@ impl FileStorage {
     /// processes that make the same store one finds the other's.
     pub(crate) fn create(path: &Path) -> io::Result<()> {
         let image = Disk::blank_image().map_err(io::Error::other)?;
-        let mut draft = path.as_os_str().to_owned();
-        draft.push(format!(".{:016x}.new", getrandom::u64().unwrap_or_default()));
-        let draft = PathBuf::from(draft);
+        let draft = draft_of(path);
         let written = write_synced(&draft, &image).and_then(|()| std::fs::hard_link(&draft, path));
         std::fs::remove_file(&draft)?;
         written?;
         sync_directory_of(path)
     }
+
+    /// Makes a store at `path`, which must be free: `make` does so beside it, and closes it. It gets its name when it is
+    /// complete; where `make` fails nothing is left.
+    pub(crate) fn place<T>(
+        path: &Path,
+        make: impl FnOnce(Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let draft = Self::new(draft_of(path));
+        let made = make(draft.clone()).and_then(|made| {
+            std::fs::hard_link(draft.path(), path).map_err(StoreError::from)?;
+            Ok(made)
+        });
+        // What is left of a draft does no harm, and why it was left is told by what was made of it.
+        std::fs::remove_file(draft.path()).ok();
+        std::fs::remove_file(draft.log_path()).ok();
+        let made = made?;
+        sync_directory_of(path).map_err(StoreError::from)?;
+        Ok(made)
+    }
+
+    /// The file at `path` and the log beside it, to be read whatever they hold, while nobody has the store open or opens it.
+    pub(crate) fn salvaged(path: &Path) -> Result<Salvaged, StoreError> {
+        let tables = backend(File::open(path)?)?;
+        for range in SHARED_BY_READERS {
+            match tables.try_lock_shared_range(range.0, range.1) {
+                Ok(true) | Err(BackendError::Unsupported) => {}
+                Ok(false) => return Err(StoreError::InUse),
+                Err(BackendError::Io(error)) => return Err(error.into()),
+                Err(error) => return Err(io::Error::other(error.to_string()).into()),
+            }
+        }
+        let log = match File::open(Self::read_only(path).log_path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            log => Some(backend(log?)?),
+        };
+        Ok((tables, log))
+    }
+}
+
+/// A file of tables and its log.
+type Salvaged = (Box<dyn StorageBackend>, Option<Box<dyn StorageBackend>>);
+
+/// What redb's readers lock beside each other, and a writer alone: the bytes behind those of its protocol, with the lock of
+/// the whole file where there is such a thing, and all that can be in a file.
+const SHARED_BY_READERS: [(Bound<u64>, Bound<u64>); 2] = [
+    (Bound::Included((1 << 62) + 1024), Bound::Unbounded),
+    (Bound::Unbounded, Bound::Excluded(1 << 62)),
+];
+
+/// Where a store is made before it gets its name.
+fn draft_of(path: &Path) -> PathBuf {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{:016x}.new", getrandom::u64().unwrap_or_default()));
+    draft.into()
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -66,6 +66,9 @@ mod engine;
 mod feed;
 mod log;
 mod overlay;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+#[allow(dead_code, reason = "some of it is for recovering alone")]
+mod pages;
 mod profile_rows;
 mod query;
 mod rows;
@@ -84,6 +87,8 @@ mod file;
 mod live;
 mod load;
 mod options;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod recover;
 mod store;
 mod subscription;
 mod write;
@@ -127,6 +132,8 @@ pub use page::{Cursor, ListQuery, Page, PageLimit, PageQuery};
 pub use plan::{HealthCheckInterval, Limits, Plan};
 pub use profile::{Profile, ProfileName};
 pub use proxy::{Proxy, ProxyId, ProxyName, ProxyRef};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use recover::{FoundIn, Listed, Recovery, recover, recover_from};
 pub use request::{Edit, IdempotencyKey, NewConnection, Patch, Settings};
 pub use storage::{CommitMode, LogRows, LogStorage, MAGIC, MemoryStorage, Storage, check_magic};
 pub use store::{Stats, Store};

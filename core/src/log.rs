@@ -4,6 +4,8 @@
 //! a revision, one more than that of the batch before it, and what the tables cover already is not needed any more.
 
 mod rows;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub(crate) mod salvage;
 mod segments;
 
 use crate::StoreError;

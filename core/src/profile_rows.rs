@@ -135,6 +135,18 @@ pub(crate) fn count(row: &[u8]) -> Result<u64, StoreError> {
     })
 }
 
+/// The connections that stand in a profile's row, each with its domain; `None` where it is spilled.
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub(crate) fn entries(row: &[u8]) -> Result<Option<Vec<(ConnectionId, &str)>>, StoreError> {
+    match ProfileRow::read(row)? {
+        ProfileRow::Few(entries) => {
+            let entries = entries.all()?;
+            Ok(Some(entries.into_iter().map(|entry| (entry.id, entry.domain)).collect()))
+        }
+        ProfileRow::Spilled(_) => Ok(None),
+    }
+}
+
 /// What `read` makes of a profile's connections if they stand in its own row; `None` where it is spilled.
 fn in_own_row<T>(
     rows: Rows<'_>,

@@ -272,6 +272,16 @@ pub(crate) fn named_proxy_id(key: &[u8], name: &ProxyName) -> Result<ProxyId, St
         .ok_or_else(|| StoreError::damaged("a name in the table of proxies is malformed"))
 }
 
+/// The name and the proxy's ID in a key of [`named_proxy`], whose name is not known.
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub(crate) fn name_and_proxy(key: &[u8]) -> Option<(ProxyName, ProxyId)> {
+    let (&kind, rest) = key.split_first()?;
+    let mut parts = rest.splitn(2, |&byte| byte == SEPARATOR);
+    let name = text(parts.next())?.parse().ok()?;
+    let id = text(parts.next())?.parse().ok()?;
+    (kind == PROXY_NAME).then_some((name, id))
+}
+
 /// The sequence number in a key of `changes`.
 pub(crate) fn change_seq(key: &[u8]) -> Result<u64, StoreError> {
     let bytes = key.try_into().map_err(|_| StoreError::damaged("a change without a number"))?;

@@ -88,6 +88,13 @@ impl Recorded {
         Self { mode, inner: Arc::new(Mutex::new(inner)) }
     }
 
+    /// What it holds now, as those see it who read it.
+    pub fn image(&self) -> Image {
+        let inner = self.inner();
+        let log = inner.log.map(|file| inner.files[file].clone());
+        Image { store: inner.files[STORE].clone(), log }
+    }
+
     /// How much was done so far.
     pub fn acts(&self) -> usize {
         self.inner().acts.len()

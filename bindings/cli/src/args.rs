@@ -21,6 +21,8 @@ Examples:
     connectory ensure --domain netflix.com --profile-name user-123
   Move a registry:
     connectory dump | connectory --store ./elsewhere load
+  Salvage what is intact of a damaged one:
+    connectory recover accounts.connectory salvaged.connectory
 
 Exit status:
   0 done   1 failed   2 refused, in use or over quota   3 conflict   4 not found"
@@ -197,6 +199,25 @@ Examples:
 
     /// Check that records, indexes and pages agree
     Check,
+
+    /// Salvage what is intact of a damaged store into a new one
+    #[command(after_help = "\
+FILE is the file of a store, PROJECT.connectory; the log beside it, PROJECT.connectory-log, is read too where there is
+one. Neither is changed, and both may be on read-only media. NEW gets its name when it is whole and was checked.
+Prints what is there, what is lost, and what may be older than what was lost.
+
+Exits with 0 if everything is there as it last was, and with 1 if anything may be missing.
+
+Example:
+  connectory recover ~/.local/share/connectory/default.connectory ./salvaged/default.connectory")]
+    Recover {
+        /// The damaged store
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// The file to write, which must not exist
+        #[arg(value_hint = ValueHint::FilePath)]
+        new: PathBuf,
+    },
 
     /// Show what the store holds
     Stats,

@@ -4,9 +4,9 @@ use crate::args::{
     Args, Command, CreateArgs, ListArgs, PageArgs, ProfilesCommand, ProxiesCommand, RecordArgs,
     UpdateArgs,
 };
-use crate::outcome::{CONFLICT, DONE, FAILED, Failure, Outcome, REFUSED};
+use crate::outcome::{CONFLICT, DONE, FAILED, Failure, Outcome, RECOVER, REFUSED};
 use crate::output::{Output, tell};
-use crate::{flags, follow, import, place, progress, serve};
+use crate::{flags, follow, import, place, progress, recover, serve};
 use clap::CommandFactory;
 use connectory::{
     Changes, ConnectionId, CreateOptions, Creation, Cursor, Error, FileStorage, IdempotencyKey,
@@ -68,6 +68,7 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Load { file } => load(args, file),
         Command::Backup { file } => backup(args, file),
         Command::Check => check(args, output),
+        Command::Recover { file, new } => recover::recover(file, new, output),
         Command::Stats => stats(args, output),
         Command::Serve { listen, keys, bounds } => {
             serve::serve(args, *listen, keys.as_deref(), bounds)
@@ -286,7 +287,7 @@ fn changes(args: &Args, output: &Output, since: u64, limit: usize) -> Outcome {
                 store.stats()?.last_change
             );
             let body = json!({ "code": "too_old", "message": message, "oldest": oldest });
-            Err(Failure { exit: REFUSED, body: Some(body), lines: vec![message] })
+            Err(Failure { exit: REFUSED, body: Some(body), lines: vec![message], advice: None })
         }
     }
 }
@@ -362,6 +363,9 @@ fn check(args: &Args, output: &Output) -> Outcome {
     output.one(&report)?;
     for problem in &report.problems {
         tell(problem);
+    }
+    if !report.is_sound() {
+        tell(&RECOVER);
     }
     store.close()?;
     Ok(ExitCode::from(if report.is_sound() { 0 } else { FAILED }))

@@ -9,6 +9,7 @@ mod outcome;
 mod output;
 mod place;
 mod progress;
+mod recover;
 mod serve;
 mod stop;
 
@@ -22,6 +23,9 @@ fn main() -> ExitCode {
             if failure.exit != 0 {
                 for line in &failure.lines {
                     output::tell(&format!("error: {line}"));
+                }
+                if let Some(advice) = failure.advice {
+                    output::tell(&advice);
                 }
             }
             ExitCode::from(failure.exit)

@@ -18,7 +18,13 @@ pub(crate) struct Failure {
     pub(crate) body: Option<Value>,
     /// What a person is told, a line each.
     pub(crate) lines: Vec<String>,
+    /// What could be done about it.
+    pub(crate) advice: Option<&'static str>,
 }
+
+/// What can be done about a damaged store.
+pub(crate) const RECOVER: &str =
+    "`connectory recover FILE NEW` salvages what is intact of a damaged store into a new one";
 
 impl Failure {
     fn of(error: &Error) -> Self {
@@ -33,7 +39,9 @@ impl Failure {
             }
             _ => vec![error.to_string()],
         };
-        Self { exit, body: serde_json::to_value(error).ok(), lines }
+        let is_damaged = matches!(error, Error::Failed(StoreError::Damaged(_)));
+        let advice = is_damaged.then_some(RECOVER);
+        Self { exit, body: serde_json::to_value(error).ok(), lines, advice }
     }
 
     /// A refusal by the command line itself.
@@ -47,7 +55,13 @@ impl Failure {
 
     fn with(exit: u8, code: &str, message: String) -> Self {
         let body = json!({ "code": code, "message": message });
-        Self { exit, body: Some(body), lines: vec![message] }
+        Self { exit, body: Some(body), lines: vec![message], advice: None }
+    }
+
+    /// The same failure, of what was tried as the last thing.
+    pub(crate) fn without_advice(mut self) -> Self {
+        self.advice = None;
+        self
     }
 
     /// The same failure, said to be about `what`.
@@ -88,7 +102,7 @@ impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         // A reader that has seen enough, such as `head`, is no failure.
         let exit = if error.kind() == std::io::ErrorKind::BrokenPipe { 0 } else { FAILED };
-        Self { exit, body: None, lines: vec![error.to_string()] }
+        Self { exit, body: None, lines: vec![error.to_string()], advice: None }
     }
 }
 

@@ -25,13 +25,13 @@ use redb::StorageBackend;
 use xxhash_rust::xxh3::xxh3_64;
 
 const CHECKSUM: usize = 8;
-const HEADER: usize = CHECKSUM + 4 + 8 + 8;
+pub(super) const HEADER: usize = CHECKSUM + 4 + 8 + 8;
 const OPENS: u8 = 0;
-const BATCH: u8 = 1;
+pub(super) const BATCH: u8 = 1;
 /// Length of the frame that opens a segment.
-const OPENING: usize = HEADER + 1 + 8 + 8;
+pub(super) const OPENING: usize = HEADER + 1 + 8 + 8;
 /// A segment grows by so many zero bytes: what is written over is written faster than what makes a file longer.
-const GROWTH: u64 = 128 << 10;
+pub(super) const GROWTH: u64 = 128 << 10;
 
 /// An open log.
 #[derive(Debug)]
@@ -58,14 +58,14 @@ struct Segment {
     first_seq: u64,
 }
 
-struct Frame<'a> {
-    salt: u64,
-    revision: u64,
-    payload: &'a [u8],
+pub(super) struct Frame<'a> {
+    pub(super) salt: u64,
+    pub(super) revision: u64,
+    pub(super) payload: &'a [u8],
 }
 
 impl Frame<'_> {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         HEADER + self.payload.len()
     }
 }
@@ -90,7 +90,7 @@ fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 }
 
 /// The frame at the start of `bytes`, if it is whole.
-fn read_frame(bytes: &[u8]) -> Option<Frame<'_>> {
+pub(super) fn read_frame(bytes: &[u8]) -> Option<Frame<'_>> {
     let checksum = u64::from_le_bytes(number(bytes, 0)?);
     let length = u32::from_le_bytes(number(bytes, CHECKSUM)?) as usize;
     let covered = bytes.get(CHECKSUM..HEADER.checked_add(length)?)?;
@@ -105,7 +105,7 @@ fn read_frame(bytes: &[u8]) -> Option<Frame<'_>> {
 }
 
 /// The log's ID and the salt before, if the frame opens or goes on.
-fn opened_by(frame: &Frame<'_>) -> Option<(u64, u64)> {
+pub(super) fn opened_by(frame: &Frame<'_>) -> Option<(u64, u64)> {
     match frame.payload {
         [OPENS, rest @ ..] if rest.len() == 16 => {
             Some((u64::from_le_bytes(number(rest, 0)?), u64::from_le_bytes(number(rest, 8)?)))
@@ -159,7 +159,7 @@ fn opening(id: u64, salt: u64, revision: u64, before: u64) -> Vec<u8> {
 }
 
 /// The salt that comes after `before`, with a frame at this place in the file.
-fn next_salt(id: u64, before: u64, place: u64) -> u64 {
+pub(super) fn next_salt(id: u64, before: u64, place: u64) -> u64 {
     xxh3_64([id, before, place].map(u64::to_le_bytes).as_flattened())
 }
 

@@ -6,6 +6,7 @@ mod hostile;
 mod import;
 mod kills;
 mod processes;
+mod recover;
 mod serve;
 mod serve_cases;
 mod server;

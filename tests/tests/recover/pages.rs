@@ -1,0 +1,42 @@
+//! Every page of a store, one at a time.
+
+use crate::law::{broken, missing};
+use crate::life::{Kind, Life, recovered};
+use fastrand::Rng;
+
+const PAGE: usize = 4096;
+
+/// One bad page loses the records that it held, if it held any, and each of these is named: the indexes have them all.
+#[test]
+fn one_bad_page_loses_what_it_held_and_no_more() {
+    let seed = connectory_tests::seed();
+    let kind = Kind { connections: 400, profiles: 300, rounds: 2, ..Kind::CLOSED };
+    let life = Life::lived(seed, kind);
+    let mut rng = Rng::with_seed(seed);
+    let (mut harmless, mut losses, mut doubts) = (0, 0, 0);
+    let pages = life.image.store.len() / PAGE;
+    for page in 1..pages {
+        let mut image = life.image.clone();
+        let bytes = &mut image.store[page * PAGE..][..PAGE];
+        match page % 3 {
+            0 => bytes.fill(0),
+            1 => bytes.fill_with(|| rng.u8(..)),
+            _ => bytes[rng.usize(..200)] ^= 4,
+        }
+        let (lines, report) = recovered(&image).unwrap();
+        let told = format!("page {page}: {report:#?}");
+        assert_eq!(broken(&life, &lines, &report), [""; 0], "{told}");
+        assert!(!report.unnamed.contains(&"connections"), "{told}");
+        let mut lost = missing(&life.truth, &lines);
+        lost.retain(|name| name.starts_with("ma_"));
+        assert_eq!(report.lost.count, lost.len() as u64, "{told}");
+        assert!(lost.len() < PAGE / 40, "{told}");
+        harmless += usize::from(report.is_complete() && lines == life.truth);
+        losses += usize::from(!lost.is_empty());
+        doubts += usize::from(!report.is_newest || report.doubtful.count > 0);
+    }
+    println!("{pages} pages: {harmless} harmless, {losses} with records, {doubts} with doubts");
+    assert!(harmless > pages / 4, "free pages, and indexes of what is all there");
+    assert!(losses > 5, "leaves of records");
+    assert!(doubts > 0, "branches");
+}
