@@ -62,10 +62,10 @@ struct Arguments {
     #[arg(long, default_value_t = 300)]
     domains: u16,
     /// The most writes of a process in a storm.
-    #[arg(long, default_value_t = 40_000)]
+    #[arg(long, default_value_t = 20_000)]
     life: u64,
     /// Writes from one checkpoint, or closing and opening, to the next.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 5_000)]
     upkeep: u64,
     /// Where the store is made, and removed again; by default where temporary files go.
     #[arg(long)]
