@@ -48,6 +48,42 @@ fn no_merge_was_left_half_done() {
     }
 }
 
+/// The one line of unsafe code that there may be: LMDB, which a benchmark is compared with, can be opened in no other way.
+const UNSAFE: &str = "benches/src/peers/lmdb.rs";
+
+/// The folder of every crate, of the workspace and beside it, with its manifest.
+fn crates() -> Vec<(PathBuf, String)> {
+    let manifests = files(&root(), &["toml"]).into_iter();
+    let is_crate = |(path, text): &(PathBuf, String)| {
+        path.ends_with("Cargo.toml") && text.contains("[package]")
+    };
+    let folder = |(path, text): (PathBuf, String)| (path.parent().unwrap().to_owned(), text);
+    manifests.filter(is_crate).map(folder).collect()
+}
+
+#[test]
+fn unsafe_code_is_forbidden_in_every_crate() {
+    let workspace = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let forbids = |manifest: &str| manifest.contains("\nunsafe_code = \"forbid\"\n");
+    assert!(forbids(&workspace));
+    let crates = crates();
+    assert!(crates.len() >= 5, "{crates:?}");
+    for (folder, manifest) in crates {
+        let inherits = manifest.contains("\n[lints]\nworkspace = true\n");
+        // What is forbidden can be allowed nowhere, so one crate denies it.
+        let denies = manifest.contains("\nunsafe_code = \"deny\"\n")
+            && root().join(UNSAFE).starts_with(&folder);
+        assert!(inherits || forbids(&manifest) || denies, "{}", folder.display());
+    }
+    let speaks_of_it = |line: &&str| line.contains("unsafe") && !line.trim().starts_with("//");
+    for (path, text) in sources(&root()) {
+        let expected = if path == root().join(UNSAFE) { 2 } else { 0 };
+        let lines: Vec<_> = text.lines().filter(speaks_of_it).collect();
+        let is_this_file = path.ends_with("tests/tests/tidy.rs");
+        assert!(is_this_file || lines.len() == expected, "{}: {lines:?}", path.display());
+    }
+}
+
 /// The modules of the engine with the number of their group, and the module of every name that `lib.rs` exports.
 fn groups(lib: &str) -> (BTreeMap<&str, usize>, BTreeMap<&str, &str>) {
     let mut groups = BTreeMap::new();

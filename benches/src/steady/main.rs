@@ -14,13 +14,12 @@ mod report;
 mod run;
 
 use clap::Parser;
+use connectory_benches::Outcome;
 use report::Report;
 use run::{Plan, Run};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Writes at full speed for minutes, across checkpoints, and shows what came of it.
 #[derive(Debug, Parser)]

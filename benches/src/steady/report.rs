@@ -1,7 +1,8 @@
 //! [`Report`], what a run came to: tables to read, and every window as JSON.
 
 use crate::histogram::Histogram;
-use crate::run::{Run, Sample, Summary, WINDOW, Window};
+use crate::run::{Run, Sample, WINDOW, Window};
+use connectory_benches::Summary;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;

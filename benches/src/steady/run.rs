@@ -1,13 +1,11 @@
 //! [`Run`], the writing itself, and what is seen meanwhile.
 
-use crate::Outcome;
 use crate::histogram::Histogram;
 use crate::machine::status_mib;
 use connectory::{Creation, FileStorage, NewConnection, Store};
-use connectory_benches::names;
+use connectory_benches::{Outcome, Summary, bytes_on_disk, names};
 use std::fs::File;
-use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -70,28 +68,13 @@ pub(crate) struct Window {
     pub(crate) end: Sample,
 }
 
-/// What was seen of the calls in a window.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Summary {
-    pub(crate) count: usize,
-    pub(crate) median: Duration,
-    pub(crate) p99: Duration,
-    pub(crate) max: Duration,
-}
-
-impl Summary {
-    /// Sums up the calls, counts them in the histogram, and forgets them.
-    fn of(times: &mut Vec<Duration>, histogram: &mut Histogram) -> Self {
-        times.sort_unstable();
-        for &time in times.iter() {
-            histogram.add(time);
-        }
-        let Some(&max) = times.last() else { return Self::default() };
-        let count = times.len();
-        let summary = Self { count, median: times[count / 2], p99: times[count * 99 / 100], max };
-        times.clear();
-        summary
+/// Sums up the calls, counts them in the histogram, and forgets them.
+fn sum_up(times: &mut Vec<Duration>, histogram: &mut Histogram) -> Summary {
+    let summary = Summary::of(times);
+    for time in times.drain(..) {
+        histogram.add(time);
     }
+    summary
 }
 
 /// An open store, and how it is filled and watched.
@@ -166,20 +149,12 @@ fn bytes_written() -> Outcome<u64> {
 }
 
 fn sample(storage: &FileStorage, connections: u64) -> Outcome<Sample> {
-    // In units of 512 bytes, whatever the size of a block.
-    let on_disk = |metadata: &std::fs::Metadata| metadata.blocks() * 512;
-    let store = std::fs::metadata(storage.path())?;
-    let log_bytes = match std::fs::metadata(storage.log_path()) {
-        Ok(log) => on_disk(&log),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-        Err(error) => return Err(error.into()),
-    };
     Ok(Sample {
         connections,
         resident_mib: status_mib("VmRSS").ok_or("the system does not say what memory is taken")?,
-        store_bytes: on_disk(&store),
-        log_bytes,
-        store_written: store.modified()?,
+        store_bytes: bytes_on_disk(storage.path())?,
+        log_bytes: bytes_on_disk(&storage.log_path())?,
+        store_written: std::fs::metadata(storage.path())?.modified()?,
     })
 }
 
@@ -268,8 +243,8 @@ impl Run {
             let end = subject.sample()?;
             let has_checkpoint = end.store_written != before.store_written;
             let which = usize::from(has_checkpoint);
-            let creates = Summary::of(&mut creates, &mut self.creates[which]);
-            let controls = Summary::of(&mut controls, &mut self.controls[which]);
+            let creates = sum_up(&mut creates, &mut self.creates[which]);
+            let controls = sum_up(&mut controls, &mut self.controls[which]);
             self.windows.push(Window { from, to, creates, controls, has_checkpoint, end });
             if to >= lasts {
                 break;
