@@ -241,7 +241,7 @@ fn keys_open_their_projects_and_never_show_up() {
     for path in ["/healthz", "/openapi.json"] {
         assert_eq!(status(&server.get(path)), 200, "{path} needs no key");
     }
-    let log = server.stop_and_log();
+    let log = server.stop_and_tell();
     assert_eq!(log.matches("path=\"/auth/connections\"").count(), 4, "{log}");
     assert!(!log.contains("secret") && !log.contains(&digest[..16]), "{log}");
 }

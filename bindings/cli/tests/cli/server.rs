@@ -11,9 +11,8 @@ use std::thread::JoinHandle;
 /// A running server; killed when it goes, unless it was stopped.
 pub(crate) struct Server {
     process: Child,
-    /// Reads the log from where it says that it listens, so that it never fills its pipe.
-    log: Option<JoinHandle<String>>,
     pub(crate) address: SocketAddr,
+    log: Option<JoinHandle<String>>,
 }
 
 impl Server {
@@ -30,12 +29,13 @@ impl Server {
                 break address.parse().unwrap();
             }
         };
+        // The log goes on, and must not fill the pipe.
         let log = std::thread::spawn(move || {
-            let mut rest = String::new();
-            log.read_to_string(&mut rest).unwrap();
-            rest
+            let mut text = Vec::new();
+            log.read_to_end(&mut text).unwrap();
+            String::from_utf8(text).unwrap()
         });
-        Self { process, log: Some(log), address }
+        Self { process, address, log: Some(log) }
     }
 
     pub(crate) fn origin(&self) -> String {
@@ -88,15 +88,16 @@ impl Server {
         self.wait()
     }
 
-    /// The same, and returns what it logged.
-    pub(crate) fn stop_and_log(mut self) -> String {
-        let log = self.log.take().unwrap();
-        assert_eq!(self.stop(), Some(0));
-        log.join().unwrap()
-    }
-
     pub(crate) fn signal(&self, name: &str) {
         signal(&self.process, name);
+    }
+
+    /// Stops it; everything that it logged.
+    pub(crate) fn stop_and_tell(mut self) -> String {
+        self.signal("TERM");
+        let log = self.log.take().unwrap().join().unwrap();
+        assert_eq!(self.wait(), Some(0), "{log}");
+        log
     }
 
     /// Waits until it has ended; the exit status, where it was not killed.
