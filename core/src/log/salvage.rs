@@ -171,7 +171,7 @@ fn salts_that_follow(
         let place = if salt == 0 { None } else { due.get(&salt) };
         let is_there =
             |&&place: &&usize| place == at || bytes.get(at..).and_then(read_frame).is_some();
-        if place.filter(is_there).is_some() {
+        if place.as_ref().is_some_and(is_there) {
             found.insert(salt);
         }
         at += 1;
