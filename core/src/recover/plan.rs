@@ -246,7 +246,7 @@ impl<'a> Planning<'a> {
                     proxies.insert(id, name);
                 }
                 Some(Err(error)) => {
-                    self.report.lost.add(format!("a proxy cannot be read: {error}"))
+                    self.report.lost.add(format!("a proxy cannot be read: {error}"));
                 }
                 None => {}
             }

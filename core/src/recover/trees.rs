@@ -218,8 +218,8 @@ impl<'a> Trees<'a> {
     ) {
         let Some(Page::Branch(branch)) = Page::read(first_page, Shape::BYTES) else { return };
         // Branches with long keys are longer than a page, and so may their lists of children be.
-        let list = start..(start + 8 + 24 * branch.len() as u64).min(self.length);
-        let Some(bytes) = self.bytes(list) else { return };
+        let children = start..(start + 8 + 24 * branch.len() as u64).min(self.length);
+        let Some(bytes) = self.bytes(children) else { return };
         let Some(Page::Branch(branch)) = Page::read(&bytes, Shape::BYTES) else { return };
         for (number, checksum) in (0..branch.len()).filter_map(|n| branch.child(n)) {
             if leaves.contains_key(&number) {
@@ -229,8 +229,8 @@ impl<'a> Trees<'a> {
             if let Some(page @ Page::Leaf(leaf)) = Page::read(&bytes, Shape::BYTES)
                 && page.checksum() == Some(checksum)
             {
-                let last = leaf.len().checked_sub(1).and_then(|last| leaf.row(last));
-                let key = last.map_or_else(Vec::new, |(key, _)| key.to_vec());
+                let end = leaf.len().checked_sub(1).and_then(|n| leaf.row(n));
+                let key = end.map_or_else(Vec::new, |(key, _)| key.to_vec());
                 leaves.insert(number, (key, leaf.len()));
             }
         }

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use std::ops::Range;
 
 /// Does something to bytes of a file within this range.
-fn hit(bytes: &mut Vec<u8>, within: Range<usize>, rng: &mut Rng) -> String {
+fn hit(bytes: &mut [u8], within: Range<usize>, rng: &mut Rng) -> String {
     const PAGE: usize = 4096;
     if within.is_empty() {
         return "nothing".into();
@@ -47,7 +47,7 @@ fn hit(bytes: &mut Vec<u8>, within: Range<usize>, rng: &mut Rng) -> String {
 fn damaged(life: &Life, rng: &mut Rng) -> (Image, Vec<String>) {
     let mut image = life.image.clone();
     let mut what = Vec::new();
-    for _ in 0..1 + rng.usize(..4) {
+    for _ in 0..=rng.usize(..4) {
         match &mut image.log {
             Some(log) if rng.u8(..3) == 0 => {
                 // What is last in a log and bad cannot be told from what was cut by a crash.
@@ -75,19 +75,19 @@ fn damaged(life: &Life, rng: &mut Rng) -> (Image, Vec<String>) {
 #[test]
 fn whatever_is_damaged_what_is_salvaged_is_true_and_the_report_covers_the_rest() {
     let seed = connectory_tests::seed();
-    let images: u64 = if std::env::var_os("CONNECTORY_LONG").is_some() { 6000 } else { 300 };
+    let images: u64 = if std::env::var_os("CONNECTORY_LONG").is_some() { 6000 } else { 240 };
     let kinds = [
         Kind { connections: 150, profiles: 25, rounds: 3, ..Kind::CLOSED },
         Kind { connections: 150, profiles: 25, rounds: 3, ..Kind::CRASHED },
         Kind::CLOSED,
         Kind { log_bytes: 128 << 10, ..Kind::CRASHED },
     ];
-    let lives: Vec<Life> =
+    let of_each: Vec<Life> =
         (0..).zip(kinds).map(|(n, kind)| Life::lived(seed.wrapping_add(n), kind)).collect();
     let (mut complete, mut nothing, mut salvaged, mut of) = (0, 0, 0, 0);
     for n in 0..images {
         let mut rng = Rng::with_seed(seed.wrapping_mul(1_000_003).wrapping_add(n));
-        let life = &lives[rng.usize(..lives.len())];
+        let life = &of_each[rng.usize(..of_each.len())];
         let (image, what) = damaged(life, &mut rng);
         of += life.truth.len();
         match recovered(&image) {

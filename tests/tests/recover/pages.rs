@@ -26,6 +26,11 @@ fn one_bad_page_loses_what_it_held_and_no_more() {
         let (lines, report) = recovered(&image).unwrap();
         let told = format!("page {page}: {report:#?}");
         assert_eq!(broken(&life, &lines, &report), [""; 0], "{told}");
+        if !report.is_newest {
+            // The list of the tables, or what the store says of itself: nobody knows what else there was.
+            doubts += 1;
+            continue;
+        }
         assert!(!report.unnamed.contains(&"connections"), "{told}");
         let mut lost = missing(&life.truth, &lines);
         lost.retain(|name| name.starts_with("ma_"));
@@ -33,7 +38,7 @@ fn one_bad_page_loses_what_it_held_and_no_more() {
         assert!(lost.len() < PAGE / 40, "{told}");
         harmless += usize::from(report.is_complete() && lines == life.truth);
         losses += usize::from(!lost.is_empty());
-        doubts += usize::from(!report.is_newest || report.doubtful.count > 0);
+        doubts += usize::from(report.doubtful.count > 0);
     }
     println!("{pages} pages: {harmless} harmless, {losses} with records, {doubts} with doubts");
     assert!(harmless > pages / 4, "free pages, and indexes of what is all there");
