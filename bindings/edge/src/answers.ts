@@ -37,5 +37,6 @@ export function failure(thrown: unknown): Answer {
 /** The response to what the engine threw because it refused a request; `undefined` where it threw for another reason. */
 export function refusal(thrown: unknown): Answer | undefined {
   const { code, details } = thrown as { code?: string; details?: unknown };
+  if (code === "payload_too_large") return error(413, code, said(thrown));
   return code === "bad_request" || code === "resource_in_use" ? error(400, code, said(thrown), details) : undefined;
 }

@@ -178,6 +178,13 @@ export class Engine {
 
   /** Begins to load a dump; see `transact` for what is done with it. */
   beginLoad(): Load {
+    // Who waits already is answered first.
+    if (this.#waiting.length > 0) this.#commit();
+    const { connections, profiles, proxies } = this.stats();
+    // Where that is all that is wrong nothing is written, and what would be thrown below would end the instance under everybody.
+    if (connections + profiles + proxies > 0) {
+      throw Object.assign(new Error("the store is not empty; load a dump into a new one"), { code: "resource_in_use" });
+    }
     return this.transact(() => this.#store.beginLoad());
   }
 }

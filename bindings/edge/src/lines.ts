@@ -17,9 +17,24 @@ export interface Lines {
   text: string;
 }
 
+/** The longest line of a dump that is kept, in characters; as many bytes are the native server's. */
+const LINE_MAX = 1 << 20;
+
+/** Why no line is made of what came, as the engine would say it. */
+function refused(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
+}
+
 /** The whole lines of a stream, as many at a time as came at once, or about `piece` characters. */
 export async function* linesOf(stream: ReadableStream<Uint8Array>, piece = 0): AsyncGenerator<Lines> {
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const decoded = (...bytes: Parameters<TextDecoder["decode"]>): string => {
+    try {
+      return decoder.decode(...bytes);
+    } catch {
+      throw refused("bad_request", "the body is not UTF-8; send lines of JSON");
+    }
+  };
   let first = 1;
   let rest = "";
   const counted = (text: string): Lines => {
@@ -29,14 +44,14 @@ export async function* linesOf(stream: ReadableStream<Uint8Array>, piece = 0): A
     return lines;
   };
   for await (const bytes of stream) {
-    rest += decoder.decode(bytes, { stream: true });
-    if (rest.length < piece) continue;
+    rest += decoded(bytes, { stream: true });
     const end = rest.lastIndexOf("\n");
-    if (end < 0) continue;
+    if (rest.length - end > LINE_MAX) throw refused("payload_too_large", `a line is larger than ${LINE_MAX} bytes; send less`);
+    if (rest.length < piece || end < 0) continue;
     yield counted(rest.slice(0, end));
     rest = rest.slice(end + 1);
   }
-  rest += decoder.decode();
+  rest += decoded();
   if (rest !== "") yield counted(rest);
 }
 

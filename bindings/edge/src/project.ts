@@ -1,5 +1,5 @@
 // A project as the Worker sees it: the shards that make it up, and who of them answers what.
-import { json } from "./answers.js";
+import { json, refusal } from "./answers.js";
 import type { Admission, Answer, Glue } from "./glue.js";
 import { byteStream, type ByteSource, type Lines, linesOf } from "./lines.js";
 import { type Env, type Metrics, type Moved, type Place, stubOf } from "./shard.js";
@@ -156,7 +156,11 @@ export class Project {
     const answers = await Promise.allSettled(loads);
     const bad = answers.find((answer) => answer.status === "rejected" || answer.value);
     const counts = await Promise.all(this.#all.map((shard) => this.#stub(shard).endLoad(!bad)));
-    if (bad?.status === "rejected") throw bad.reason;
+    if (bad?.status === "rejected") {
+      const answer = refusal(bad.reason);
+      if (answer) return answer;
+      throw bad.reason;
+    }
     if (bad?.value) return bad.value as Answer;
     const connections = counts.reduce((sum, count) => sum + count, 0);
     return json(200, { connections });

@@ -99,7 +99,7 @@ const ADMIN: Record<string, (project: Project, request: Request) => Promise<Answ
     return ofHistory(async () => ({ bookmarks: await project.bookmarks(ms) }));
   },
   "POST /restore": async (project, request) => {
-    const { bookmarks } = (await request.json().catch(() => ({}))) as { bookmarks?: unknown };
+    const { bookmarks } = parsed(await read(request));
     const isGood = Array.isArray(bookmarks) && bookmarks.every((bookmark) => typeof bookmark === "string");
     const now = isGood ? await project.bookmarks(undefined) : [];
     if (!isGood || now.length !== bookmarks.length) {
@@ -108,6 +108,15 @@ const ADMIN: Record<string, (project: Project, request: Request) => Promise<Answ
     return ofHistory(async () => ({ undo: await project.restore(bookmarks as string[]) }));
   },
 };
+
+/** What a body says of bookmarks; nothing where it is too long, or no JSON. */
+function parsed(body: Uint8Array): { bookmarks?: unknown } {
+  try {
+    return (JSON.parse(new TextDecoder().decode(body)) ?? {}) as { bookmarks?: unknown };
+  } catch {
+    return {};
+  }
+}
 
 /** What the platform says of the past, where it keeps any. */
 async function ofHistory(ask: () => Promise<object>): Promise<Answer> {
@@ -132,7 +141,8 @@ function named({ headers }: Request, names: string[]): string[][] {
 
 async function load(project: Project, request: Request): Promise<Answer> {
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
-  if (type !== "application/jsonl" && type !== "application/x-ndjson") {
+  const coding = request.headers.get("content-encoding")?.toLowerCase() ?? "identity";
+  if ((type !== "application/jsonl" && type !== "application/x-ndjson") || coding !== "identity") {
     const form = "application/jsonl or application/x-ndjson";
     return error(415, "unsupported_media_type", `the body is not ${form}; send it as ${form}, not compressed`);
   }
