@@ -1,9 +1,11 @@
 # Prints the dump of a store, read by nothing but what core/FORMAT.md says.
 #   read.py STORE                    a store, and its log beside it
 #   read.py STORE --rows FOLDER N    its log is N rows of a database, each a file in the folder
+#   read.py --database FILE          the database of an object of the Worker
 #   read.py --records FILE           checks every value of core/fixtures/N/records.json
 import json
 import os
+import sqlite3
 import sys
 
 import container
@@ -12,12 +14,15 @@ import values
 from container import hold
 
 FORMAT = 1
+CHUNK = 65_536
+ROWS = 16_384
 
 
 class Store:
-    def __init__(self, path, batches_of):
-        with open(path, "rb") as file:
-            tables = container.Container(file.read()).tables()
+    """Tables as bytes, and a function for the batches of their log."""
+
+    def __init__(self, data, batches_of):
+        tables = container.Container(data).tables()
         meta = tables["meta"]
         format = int.from_bytes(meta[b"format"], "big")
         hold(format == FORMAT, f"it has format {format}")
@@ -164,24 +169,43 @@ def to_json(value):
     return json.dumps(value, ensure_ascii=False)
 
 
+def bytes_of(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def log_beside(path):
     def batches(id, segment_bytes, _covered):
         hold(os.path.exists(path), "the log is missing")
-        with open(path, "rb") as file:
-            return log.of_file(file.read(), id, segment_bytes)
+        return log.of_file(bytes_of(path), id, segment_bytes)
 
     return batches
 
 
-def log_in_rows(folder, count):
+def log_in_rows(row, count):
+    return lambda id, _segment_bytes, covered: log.of_rows(row, count, id, covered)
+
+
+def files_in(folder):
     def row(number):
         path = os.path.join(folder, str(number))
-        if not os.path.exists(path):
-            return None
-        with open(path, "rb") as file:
-            return file.read()
+        return bytes_of(path) if os.path.exists(path) else None
 
-    return lambda id, _segment_bytes, covered: log.of_rows(row, count, id, covered)
+    return row
+
+
+def of_database(path):
+    database = sqlite3.connect(path)
+    # What follows the last chunk of the file is zero, and nothing leads there.
+    data = bytearray()
+    for id, chunk in database.execute("SELECT id, bytes FROM chunks ORDER BY id"):
+        data.extend(bytes(CHUNK * id - len(data)) + chunk)
+
+    def row(number):
+        found = database.execute("SELECT bytes FROM log WHERE id = ?", (number,)).fetchone()
+        return found and found[0]
+
+    return Store(bytes(data), log_in_rows(row, ROWS))
 
 
 def main(arguments):
@@ -192,9 +216,11 @@ def main(arguments):
             records.check(path)
             return
         case [path]:
-            store = Store(path, log_beside(path + "-log"))
+            store = Store(bytes_of(path), log_beside(path + "-log"))
         case [path, "--rows", folder, count]:
-            store = Store(path, log_in_rows(folder, int(count)))
+            store = Store(bytes_of(path), log_in_rows(files_in(folder), int(count)))
+        case ["--database", path]:
+            store = of_database(path)
         case _:
             sys.exit("read.py STORE [--rows FOLDER N]")
     store.check()
