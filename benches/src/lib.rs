@@ -1,5 +1,6 @@
 //! What the programs of this crate share: the connections that they make, and how they measure, write and draw figures.
 
+#[cfg(unix)]
 mod disk_use;
 mod figures;
 #[cfg(feature = "plots")]
@@ -7,6 +8,7 @@ pub mod panel;
 mod summary;
 mod workload;
 
+#[cfg(unix)]
 pub use disk_use::bytes_on_disk;
 pub use figures::apart;
 pub use summary::Summary;

@@ -1,6 +1,6 @@
 //! [`Report`], what a soak came to: tables to read, and every sample as JSON.
 
-use crate::flatness::{BOUND_PERCENT, Flatness, latency, mib};
+use crate::flatness::{BOUND_PERCENT, Flatness, LATENCIES, latency, mib};
 use crate::kind::{KINDS, Kind};
 use crate::run::{Run, Seen};
 use connectory_benches::apart;
@@ -99,11 +99,15 @@ impl Report<'_> {
 
     fn kind(&self, kind: Kind) -> Value {
         let of = |seen: &Seen| latency(seen, kind);
-        json!({
+        let mut figures = json!({
             "count": self.run.samples.iter().filter_map(of).map(|it| it.count).sum::<u64>(),
             "max_us": self.run.samples.iter().filter_map(of).map(|it| it.max_us).fold(0.0, f64::max),
-            "median_us": self.column(|seen| Some(of(seen)?.median_us)),
-            "p99_us": self.column(|seen| Some(of(seen)?.p99_us)),
-        })
+        });
+        // Every second of those that are looked at is enough to read.
+        if LATENCIES.contains(&kind) {
+            figures["median_us"] = json!(self.column(|seen| Some(of(seen)?.median_us)));
+            figures["p99_us"] = json!(self.column(|seen| Some(of(seen)?.p99_us)));
+        }
+        figures
     }
 }

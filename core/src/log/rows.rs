@@ -213,8 +213,10 @@ mod tests {
 
     #[test]
     fn what_comes_after_the_tables_is_found_wherever_the_ring_is() {
+        // Miri takes minutes for a long one.
+        let long = if cfg!(miri) { (70, 60, 1) } else { (1000, 900, 1) };
         for (count, to, covered) in
-            [(8, 0, 0), (8, 5, 0), (8, 5, 5), (8, 8, 0), (8, 23, 15), (8, 23, 20), (1000, 900, 1)]
+            [(8, 0, 0), (8, 5, 0), (8, 5, 5), (8, 8, 0), (8, 23, 15), (8, 23, 20), long]
         {
             let found = recovered(&fill(count, to), count, covered).unwrap();
             assert_eq!(found, (covered + 1..=to).collect::<Vec<_>>(), "{count} {to} {covered}");
