@@ -65,6 +65,9 @@ mod engine;
 mod feed;
 mod log;
 mod overlay;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+#[allow(dead_code, reason = "some of it is for recovering alone")]
+mod pages;
 mod profile_rows;
 mod query;
 mod rows;
