@@ -21,8 +21,8 @@ pub struct CheckReport {
     pub profiles: u64,
     /// Proxies read.
     pub proxies: u64,
-    /// Whether every page's checksum was verified too; not possible while the store is open for reading only
-    /// or an iterator over it lives.
+    /// Whether every page's checksum was verified too; not possible in browsers and Workers while an iterator over
+    /// the store lives.
     pub pages_checked: bool,
     /// What does not agree; empty for a sound store. At most 100.
     pub problems: Vec<String>,
@@ -42,16 +42,14 @@ impl CheckReport {
 }
 
 /// Reads every row once and looks up what it refers to.
-pub(crate) fn check(view: &View, feed: &Feed) -> Result<CheckReport, StoreError> {
+pub(crate) fn check(view: &View, feed: &Feed, report: &mut CheckReport) -> Result<(), StoreError> {
     let rows = Rows::of(view);
-    let mut report = CheckReport::default();
     let mut proxy_uses = BTreeMap::new();
-    check_connections(rows, &mut report, &mut proxy_uses)?;
-    check_profiles(rows, &mut report)?;
-    check_domains(rows, &mut report)?;
-    check_proxies(rows, &mut report, &mut proxy_uses)?;
-    check_state(rows, feed, &mut report)?;
-    Ok(report)
+    check_connections(rows, report, &mut proxy_uses)?;
+    check_profiles(rows, report)?;
+    check_domains(rows, report)?;
+    check_proxies(rows, report, &mut proxy_uses)?;
+    check_state(rows, feed, report)
 }
 
 fn check_connections(
@@ -228,7 +226,9 @@ mod tests {
         let view = View::of(disk.snapshot()?);
         let mut feed = Feed::open(&view.base)?;
         feed.begin_after(view.recent.state.seq);
-        check(&view, &feed)
+        let mut report = CheckReport::default();
+        check(&view, &feed, &mut report)?;
+        Ok(report)
     }
 
     /// A row to be put or removed.

@@ -124,6 +124,7 @@ impl Checkpoints {
 /// What the thread does until it is stopped.
 fn run(live: &Live) {
     let mut seen = None;
+    let mut damaged = None;
     loop {
         live.checkpoints.free();
         match live.checkpoints.wait() {
@@ -138,8 +139,12 @@ fn run(live: &Live) {
                 if revision.is_none() {
                     continue;
                 }
-                if seen == revision {
-                    live.checkpoint().ok();
+                // What damaged pages prevent they prevent until something else is written.
+                if seen == revision
+                    && damaged != revision
+                    && let Err(StoreError::Damaged(_)) = live.checkpoint()
+                {
+                    damaged = revision;
                 }
                 seen = revision;
             }

@@ -5,9 +5,15 @@ use crate::codec;
 use crate::engine::State;
 use crate::log::LogMark;
 use crate::rows::{Edited, Order, Rows, View};
-use crate::storage::{Boxed, CommitMode, MemoryStorage, Storage};
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+use crate::storage::Boxed;
+use crate::storage::{CommitMode, MemoryStorage, Storage};
 use crate::tables::{self, PerTable, Table};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+use crate::verified::{Damage, Verified};
 use crate::withheld::Withheld;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+use crate::{CheckReport, survey};
 use redb::{
     AccessGuard, Database, DatabaseError, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase,
     ReadableTable, StorageBackend, StorageError, TableDefinition, TableError, TransactionError,
@@ -102,12 +108,54 @@ fn definition(table: Table) -> TableDefinition<'static, KeyBytes, Bytes> {
 pub(crate) struct Disk {
     database: Opened,
     /// Which opening this is: its snapshots have the same.
-    opening: Arc<()>,
+    opening: Opening,
     commit_mode: CommitMode,
     /// Bytes of keys and values that were put.
     put_bytes: AtomicU64,
     /// How long the storage was when it was opened.
     opened_bytes: u64,
+}
+
+/// One opening of the tables, and what redb reads them through.
+#[derive(Clone)]
+struct Opening {
+    is: Arc<()>,
+    /// The module for browsers has no room for it.
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    pages: Verified,
+}
+
+impl Opening {
+    /// Whether redb was refused a damaged page: it answers nothing from then on.
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    fn found_damage(&self) -> bool {
+        self.pages.found_damage()
+    }
+
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+    #[expect(clippy::unused_self, reason = "it is asked elsewhere")]
+    fn found_damage(&self) -> bool {
+        false
+    }
+}
+
+/// What redb is to read the tables through.
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+fn watched(
+    backend: Box<dyn StorageBackend>,
+    is_read_only: bool,
+) -> Result<(Verified, Opening), StoreError> {
+    let pages = Verified::new(backend, is_read_only)?;
+    Ok((pages.clone(), Opening { is: Arc::default(), pages }))
+}
+
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+#[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
+fn watched(
+    backend: Box<dyn StorageBackend>,
+    _is_read_only: bool,
+) -> Result<(Boxed, Opening), StoreError> {
+    Ok((Boxed(backend), Opening { is: Arc::default() }))
 }
 
 enum Opened {
@@ -122,10 +170,10 @@ impl fmt::Debug for Disk {
 }
 
 impl Disk {
-    fn new(database: Opened, storage: &dyn Storage, opened_bytes: u64) -> Self {
+    fn new(database: Opened, opening: Opening, storage: &dyn Storage, opened_bytes: u64) -> Self {
         let commit_mode = storage.commit_mode();
         let put_bytes = AtomicU64::new(0);
-        Self { database, opening: Arc::default(), commit_mode, put_bytes, opened_bytes }
+        Self { database, opening, commit_mode, put_bytes, opened_bytes }
     }
 
     /// Opens the tables in `storage`, making them where it is empty.
@@ -137,12 +185,13 @@ impl Disk {
             // What an interrupted making left behind.
             backend.set_len(0)?;
         }
+        let (watched, opening) = watched(Box::new(backend.clone()), false)?;
         let database = redb::Builder::new()
             .set_cache_size(cache_bytes)
-            .create_with_backend(backend.clone())
+            .create_with_backend(watched)
             .map_err(open_error)?;
         let database = Opened::Writable(database, backend.clone());
-        let disk = Self::new(database, storage, opened_bytes);
+        let disk = Self::new(database, opening, storage, opened_bytes);
         if is_new || disk.has_no_tables()? {
             backend.release()?;
             disk.make_tables()?;
@@ -161,11 +210,12 @@ impl Disk {
         storage: &dyn Storage,
         cache_bytes: usize,
     ) -> Result<Self, StoreError> {
+        let (watched, opening) = watched(storage.open()?, true)?;
         let database = redb::Builder::new()
             .set_cache_size(cache_bytes)
-            .open_read_only_with_backend(Boxed(storage.open()?))
+            .open_read_only_with_backend(watched)
             .map_err(open_error)?;
-        let disk = Self::new(Opened::ReadOnly(database), storage, 0);
+        let disk = Self::new(Opened::ReadOnly(database), opening, storage, 0);
         disk.check_format()?;
         if disk.is_loading()? || disk.log_mark()?.is_some() {
             return Err(not_closed());
@@ -255,7 +305,7 @@ impl Disk {
         let tables = PerTable::try_new(|table| {
             transaction.open_table(definition(table)).map_err(table_error)
         })?;
-        Ok(Snapshot { tables, opening: Arc::clone(&self.opening), state })
+        Ok(Snapshot { tables, opening: self.opening.clone(), state })
     }
 
     /// Puts rows into the tables, durably: all of them or, where this fails, perhaps all and perhaps none.
@@ -371,6 +421,14 @@ impl Disk {
         Ok(())
     }
 
+    /// Reads every page as it is in the storage, whatever redb thinks of it, and reports what is wrong with any.
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    pub(crate) fn survey(&self, report: &mut CheckReport) -> Result<(), StoreError> {
+        survey::survey(self.opening.pages.raw(), &mut |problem| report.problem(problem))?;
+        report.pages_checked = true;
+        Ok(())
+    }
+
     /// Verifies the checksum of every page; `None` where that cannot be done: the tables are open for reading
     /// only, or a snapshot of them is still in use.
     pub(crate) fn check_pages(&mut self) -> Result<Option<bool>, StoreError> {
@@ -452,7 +510,7 @@ fn commit(transaction: WriteTransaction) -> Result<(), StoreError> {
 /// Everything as one commit left it. Readable from any thread, at no cost to the writer.
 pub(crate) struct Snapshot {
     tables: PerTable<ReadOnlyTable<KeyBytes, Bytes>>,
-    opening: Arc<()>,
+    opening: Opening,
     pub(crate) state: State,
 }
 
@@ -465,7 +523,12 @@ impl fmt::Debug for Snapshot {
 impl Snapshot {
     /// Whether what fails for one of the two fails for the other too, until the tables are opened anew.
     pub(crate) fn fails_with(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.opening, &other.opening)
+        Arc::ptr_eq(&self.opening.is, &other.opening.is)
+    }
+
+    /// Whether a damaged page was found: nothing can be read any more, until the tables are opened anew.
+    pub(crate) fn found_damage(&self) -> bool {
+        self.opening.found_damage()
     }
 
     pub(crate) fn get<T>(
@@ -548,10 +611,22 @@ fn table_error(error: TableError) -> StoreError {
     }
 }
 
+/// Whether a page was refused that is not what it must be.
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+fn is_damage(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(|source| source.is::<Damage>())
+}
+
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+fn is_damage(_: &std::io::Error) -> bool {
+    false
+}
+
 fn storage_error(error: StorageError) -> StoreError {
     match error {
         StorageError::Corrupted(what) => StoreError::Damaged(what),
         StorageError::Io(error) => match error.kind() {
+            _ if is_damage(&error) => StoreError::Damaged(error.to_string()),
             std::io::ErrorKind::InvalidData => StoreError::NotAStore(error.to_string()),
             std::io::ErrorKind::UnexpectedEof => StoreError::Damaged("it ends too early".into()),
             _ => error.into(),

@@ -73,7 +73,11 @@ mod profile_rows;
 mod query;
 mod rows;
 mod storage;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod survey;
 mod tables;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod verified;
 mod walk;
 mod withheld;
 

@@ -272,6 +272,11 @@ impl Live {
         if let Published::Open(view) = &**self.published.load() {
             match read(Rows::of(view)) {
                 Err(Error::Failed(error)) if error.is_of_storage() => self.note(view, &error),
+                // The page will not be another one for being read again.
+                Err(Error::Failed(error)) if view.base.found_damage() => {
+                    self.note(view, &error);
+                    return Err(error.into());
+                }
                 answer => return answer,
             }
         }
@@ -286,7 +291,7 @@ impl Live {
     /// Notes that something failed on `view`: if it was the storage, it is reopened before anything else is done. A
     /// checkpoint since then has published other tables, but of the same opening.
     pub(crate) fn note(&self, view: &View, error: &StoreError) {
-        if !error.is_of_storage() {
+        if !error.is_of_storage() && !view.base.found_damage() {
             return;
         }
         self.replace(|before| match before {
@@ -404,7 +409,9 @@ impl Live {
         let (effects, state) = batch.finish();
         // What fails while it reads fails for certain, and everything after it would too.
         let of_reading = answers.iter().flatten().find_map(|answer| match answer {
-            Err(Error::Failed(error)) if error.is_of_storage() => Some(error.clone()),
+            Err(Error::Failed(error)) if error.is_of_storage() || view.base.found_damage() => {
+                Some(error.clone())
+            }
             _ => None,
         });
         let failed = match of_reading {

@@ -167,18 +167,21 @@ pub(crate) struct Slot {
     pub(crate) transaction: u64,
     /// Whether it has its checksum and the format that is known here.
     pub(crate) is_valid: bool,
+    /// Whether it has its checksum and an older format.
+    pub(crate) is_older: bool,
 }
 
 impl Slot {
     fn read(bytes: &[u8]) -> Option<Self> {
         const CHECKSUM: usize = SLOT_BYTES - 16;
-        let checksum = u128_at(bytes, CHECKSUM)?;
+        let version = *bytes.first()?;
+        let is_sound = u128_at(bytes, CHECKSUM)? == xxh3_128(bytes.get(..CHECKSUM)?);
         Some(Self {
             tables: Root::at(bytes, 1, 8),
             system: Root::at(bytes, 2, 40),
             transaction: u64_at(bytes, 104)?,
-            is_valid: bytes.first() == Some(&VERSION)
-                && xxh3_128(bytes.get(..CHECKSUM)?) == checksum,
+            is_valid: is_sound && version == VERSION,
+            is_older: is_sound && version < VERSION,
         })
     }
 }

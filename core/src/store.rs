@@ -501,7 +501,7 @@ impl Store {
     }
 
     /// Reads everything and checks that it agrees: records with indexes, counts with rows, pages with their
-    /// checksums. Writers wait meanwhile.
+    /// checksums. Writers wait meanwhile. Where pages are damaged the report names them, and nothing else is looked at.
     ///
     /// # Errors
     ///
@@ -509,10 +509,19 @@ impl Store {
     pub fn check(&self) -> Result<CheckReport, Error> {
         let live = &self.live;
         live.alone(|| {
-            live.drain()?;
+            let drained = live.drain();
+            let mut report = CheckReport::default();
+            #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+            if let Some(disk) = &*lock(&live.disk) {
+                disk.survey(&mut report)?;
+                if !report.is_sound() {
+                    return Ok(report);
+                }
+            }
+            drained?;
             let view = live.reopened()?;
-            let mut report =
-                check::check(&view, &live.feed()).inspect_err(|error| live.note(&view, error))?;
+            check::check(&view, &live.feed(), &mut report)
+                .inspect_err(|error| live.note(&view, error))?;
             if live.read_only {
                 return Ok(report);
             }
@@ -525,16 +534,32 @@ impl Store {
             let pages = open.check_pages()?;
             let base = open.snapshot()?;
             live.publish_tables(base);
-            match pages {
-                Some(sound) => {
-                    report.pages_checked = true;
-                    if !sound {
-                        report.problem("pages were damaged, and could be repaired".into());
-                    }
+            if let Some(sound) = pages {
+                report.pages_checked = true;
+                if !sound {
+                    report.problem("pages were damaged, and could be repaired".into());
                 }
-                None => report.pages_checked = false,
             }
             Ok(report)
         })?
+    }
+
+    /// Checks the pages of the store at `path`, which may be too damaged to be opened: its header, and every page that it
+    /// leads to. Nothing is written. What [`check`](Self::check) looks at besides is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_read_only`](Self::open_read_only), but for damage.
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    pub fn check_file(path: impl AsRef<std::path::Path>) -> Result<CheckReport, StoreError> {
+        let backend = crate::FileStorage::read_only(path.as_ref()).open()?;
+        // The lock goes with the file.
+        let everything = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+        if matches!(backend.try_lock_shared_range(everything.0, everything.1), Ok(false)) {
+            return Err(StoreError::InUse);
+        }
+        let mut report = CheckReport { pages_checked: true, ..CheckReport::default() };
+        crate::survey::survey(&*backend, &mut |problem| report.problem(problem))?;
+        Ok(report)
     }
 }

@@ -351,24 +351,45 @@ fn backup(args: &Args, file: &Path) -> Outcome {
 }
 
 fn check(args: &Args, output: &Output) -> Outcome {
-    // Pages can only be checked by whoever may write; on read-only media the rest still can.
+    // Opened for writing, so that a log is looked at too; on read-only media the rest still can be.
     let path = place::path(args)?;
     let open = || Store::open_with(FileStorage::existing(&path), connectory::Options::new());
-    let store = match place::patiently(open) {
-        Ok(store) => store,
-        Err(StoreError::Io(_)) => place::open_to_read(args)?,
-        Err(error) => return Err(place::at(&path, error)),
+    let report = match place::patiently(open) {
+        Ok(store) => checked(&store),
+        Err(StoreError::Io(_)) => checked(&place::open_to_read(args)?),
+        Err(error) => Err(error.into()),
     };
-    let report = store.check()?;
+    let report = match report {
+        // It may be more than what stopped the store.
+        Err(Error::Failed(StoreError::Damaged(what))) => {
+            let mut report =
+                Store::check_file(&path).map_err(|error| place::at(&path, error))?;
+            if !report.problems.iter().any(|problem| problem.ends_with(&what)) {
+                report.problems.insert(0, what);
+            }
+            report
+        }
+        Err(Error::Failed(error)) => return Err(place::at(&path, error)),
+        report => report?,
+    };
     output.one(&report)?;
     for problem in &report.problems {
         tell(problem);
     }
-    if !report.is_sound() {
-        tell(&RECOVER);
+    if report.is_sound() {
+        return DONE;
     }
-    store.close()?;
-    Ok(ExitCode::from(if report.is_sound() { 0 } else { FAILED }))
+    tell(&RECOVER);
+    Ok(ExitCode::from(FAILED))
+}
+
+/// What a store says of itself, which may say so as late as when it is closed.
+fn checked(store: &Store) -> Result<connectory::CheckReport, Error> {
+    let report = store.check()?;
+    match store.close() {
+        Err(error) if report.is_sound() => Err(error.into()),
+        _ => Ok(report),
+    }
 }
 
 fn stats(args: &Args, output: &Output) -> Outcome {

@@ -1,0 +1,370 @@
+//! [`Verified`], a backend that checks every page when it is read: damage is an error, never another answer.
+//!
+//! redb keeps the checksum of a page in the page above it, but looks at it only when it is asked to read the whole file;
+//! otherwise it trusts what it reads, and follows it wherever it leads. Here every read of a page is held against what
+//! it must be, once for each time that it comes from the file and not from redb's cache:
+//!
+//! - A page that was written since the store was opened has the hash of what was written. What stands in it is not
+//!   looked at: pages that leave redb's cache early refer to others by checksums that are not made yet.
+//! - Any other page has the checksum that the page above it says. redb descends from the roots, which are in the header,
+//!   so whatever page it asks for, the one above has passed by and was found sound.
+//!
+//! A page of which neither is known is not one that redb has any reason to read, and is refused like a damaged one. The one
+//! exception is a file whose last commit had one phase, opened for writing: which of its two states is whole redb finds out
+//! itself, by the checksums of all of it, as it opens the file.
+//!
+//! This takes 10 bytes of memory for each page of 4096 that was read or written, or is named by one that was.
+
+use crate::StoreError;
+use crate::pages::{
+    Checksum, Definition, HEADER_BYTES, Header, PAGE_BYTES, Page, PageNumber, Shape,
+};
+use crate::storage::MAGIC;
+use crate::survey;
+use redb::{BackendError, StorageBackend};
+use std::fmt;
+use std::io;
+use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A backend whose pages are verified. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Verified {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    backend: Box<dyn StorageBackend>,
+    /// Whether pages pass of which nothing is known.
+    trusts: bool,
+    /// Whether a read was refused: redb refuses everything from then on.
+    found_damage: AtomicBool,
+    known: Mutex<Known>,
+}
+
+/// What is damaged in a file: the source of an I/O error, for redb has no error of its own to hand it on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Damage(pub(crate) String);
+
+impl fmt::Display for Damage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Damage {}
+
+/// A page as messages name it.
+pub(crate) fn name_of_page(offset: u64) -> String {
+    format!("page {} at byte {offset} of the file", offset / PAGE_BYTES)
+}
+
+impl Verified {
+    /// Lays itself over a storage, which is empty or begins with a header that must be sound.
+    pub(crate) fn new(
+        backend: Box<dyn StorageBackend>,
+        is_read_only: bool,
+    ) -> Result<Self, StoreError> {
+        let mut known = Known::default();
+        let mut trusts = false;
+        let length = backend.len()?;
+        if length >= HEADER_BYTES as u64 {
+            let mut bytes = [0; HEADER_BYTES];
+            backend.read(0, &mut bytes)?;
+            // What is no redb file at all redb knows to say.
+            if bytes.starts_with(&MAGIC) {
+                let header = survey::sound_header(&*backend, &mut bytes, length)?;
+                trusts = !header.is_two_phase && !is_read_only;
+                let [last, _] = header.in_turn();
+                let masters = [last.tables, last.system].into_iter().flatten();
+                for master in masters.filter(|_| !trusts) {
+                    known.expect(&header, master.page, master.checksum, Tree::MASTER);
+                }
+                known.header = Some((bytes, header));
+            }
+        }
+        let found_damage = AtomicBool::new(false);
+        let known = Mutex::new(known);
+        Ok(Self { inner: Arc::new(Inner { backend, trusts, found_damage, known }) })
+    }
+
+    /// Whether a read was refused since this was opened. Everything fails from then on, until it is opened anew.
+    pub(crate) fn found_damage(&self) -> bool {
+        self.inner.found_damage.load(Ordering::Relaxed)
+    }
+
+    /// The storage, with nothing verified.
+    pub(crate) fn raw(&self) -> &dyn StorageBackend {
+        &*self.inner.backend
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.inner.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds what was read against what it must be, and learns from it what others must be.
+    fn verify(&self, offset: u64, bytes: &[u8]) -> Result<(), Damage> {
+        let wrong = |what: &str| Damage(format!("{} {what}", name_of_page(offset)));
+        let expected = self.known().at(offset);
+        let Some(expected) = expected else {
+            let trusts = self.inner.trusts;
+            return if trusts { Ok(()) } else { Err(wrong("is read, but nothing refers to it")) };
+        };
+        if expected.length() != bytes.len() as u64 {
+            return Err(wrong("is not as long as what refers to it says"));
+        }
+        let mismatch = || wrong("does not match its checksum");
+        let Source::Tree(tree) = expected.source else {
+            return if xxh3_64(bytes) == expected.hash { Ok(()) } else { Err(mismatch()) };
+        };
+        let page = Page::read(bytes, tree.shape).ok_or_else(mismatch)?;
+        if page.checksum().map(low) != Some(expected.hash) {
+            return Err(mismatch());
+        }
+        if tree.is_master || matches!(page, Page::Branch(_)) {
+            self.known().learn(&page, tree);
+        }
+        Ok(())
+    }
+}
+
+/// Half of a checksum is kept: as good as the whole against what happens by chance.
+fn low(checksum: Checksum) -> u64 {
+    (checksum & u128::from(u64::MAX)).try_into().unwrap_or_default()
+}
+
+/// What is known of the pages of a file.
+#[derive(Debug, Default)]
+struct Known {
+    /// As it was read first, or written last.
+    header: Option<([u8; HEADER_BYTES], Header)>,
+    /// By the number of the page of 4096 bytes with which a page begins.
+    chunks: Vec<Option<Box<Chunk>>>,
+    trees: Vec<Tree>,
+}
+
+const CHUNK: usize = 512;
+
+#[derive(Debug)]
+struct Chunk {
+    hashes: [u64; CHUNK],
+    /// 0 where nothing is known; else the order of the page and, in the high bits, where the hash is from.
+    tags: [u16; CHUNK],
+}
+
+/// What a page is in, so that it can be told where it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Tree {
+    shape: Shape,
+    /// Whether its rows are definitions of tables.
+    is_master: bool,
+}
+
+impl Tree {
+    const MASTER: Self = Self { shape: Shape::BYTES, is_master: true };
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    /// It was written since the file was opened; the hash is of 64 bits.
+    Written,
+    /// Something refers to it; the hash is half a checksum.
+    Tree(Tree),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Expected {
+    hash: u64,
+    order: u16,
+    source: Source,
+}
+
+impl Expected {
+    fn length(&self) -> u64 {
+        PAGE_BYTES << self.order
+    }
+}
+
+/// The low bits of a tag, and what the high bits count from.
+const ORDER: u16 = 0x1f;
+const WRITTEN: u16 = 1 << 5;
+const FIRST_TREE: u16 = 2 << 5;
+
+impl Known {
+    fn index(offset: u64) -> Option<(usize, usize)> {
+        let page = usize::try_from(offset / PAGE_BYTES).ok()?;
+        (offset % PAGE_BYTES == 0).then_some((page / CHUNK, page % CHUNK))
+    }
+
+    fn at(&self, offset: u64) -> Option<Expected> {
+        let (chunk, within) = Self::index(offset)?;
+        let chunk = self.chunks.get(chunk)?.as_ref()?;
+        let (hash, tag) = (*chunk.hashes.get(within)?, *chunk.tags.get(within)?);
+        let source = match tag & !ORDER {
+            0 => return None,
+            WRITTEN => Source::Written,
+            from => Source::Tree(*self.trees.get(usize::from((from - FIRST_TREE) >> 5))?),
+        };
+        Some(Expected { hash, order: tag & ORDER, source })
+    }
+
+    fn set(&mut self, offset: u64, hash: u64, tag: u16) {
+        let Some((index, within)) = Self::index(offset) else { return };
+        if index >= self.chunks.len() {
+            if tag == 0 {
+                return;
+            }
+            self.chunks.resize_with(index + 1, || None);
+        }
+        let Some(place) = self.chunks.get_mut(index) else { return };
+        if tag == 0 && place.is_none() {
+            return;
+        }
+        let chunk =
+            place.get_or_insert_with(|| Box::new(Chunk { hashes: [0; CHUNK], tags: [0; CHUNK] }));
+        if let (Some(kept), Some(tagged)) =
+            (chunk.hashes.get_mut(within), chunk.tags.get_mut(within))
+        {
+            (*kept, *tagged) = (hash, tag);
+        }
+    }
+
+    /// Forgets all about pages that begin in a range of the file.
+    fn forget(&mut self, from: u64, to: u64) {
+        let end = self.chunks.len() as u64 * CHUNK as u64 * PAGE_BYTES;
+        let mut offset = from.next_multiple_of(PAGE_BYTES);
+        while offset < to.min(end) {
+            self.set(offset, 0, 0);
+            offset += PAGE_BYTES;
+        }
+    }
+
+    fn wrote(&mut self, offset: u64, bytes: &[u8]) {
+        let length = bytes.len() as u64;
+        let pages = length / PAGE_BYTES;
+        self.forget(offset, offset.saturating_add(length));
+        if length % PAGE_BYTES == 0 && pages.is_power_of_two() {
+            let order = u16::try_from(pages.trailing_zeros()).unwrap_or_default();
+            self.set(offset, xxh3_64(bytes), WRITTEN | order);
+        }
+    }
+
+    /// Notes what a sound page says of others.
+    fn learn(&mut self, page: &Page<'_>, tree: Tree) {
+        let Some((_, header)) = self.header else { return };
+        match page {
+            Page::Branch(branch) => {
+                for (page, checksum) in (0..branch.len()).filter_map(|n| branch.child(n)) {
+                    self.expect(&header, page, checksum, tree);
+                }
+            }
+            Page::Leaf(leaf) => {
+                let rows = (0..leaf.len()).filter_map(|n| leaf.row(n));
+                for table in rows.filter_map(|(_, value)| Definition::read(value)) {
+                    let tree = Tree { shape: table.shape, is_master: false };
+                    if let Some(root) = table.root {
+                        self.expect(&header, root.page, root.checksum, tree);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes what a page must be, unless it was written since: then what refers to it is older than it is.
+    fn expect(&mut self, header: &Header, page: PageNumber, checksum: Checksum, tree: Tree) {
+        let Some(place) = header.geometry.place(page) else { return };
+        if matches!(self.at(place.start), Some(Expected { source: Source::Written, .. })) {
+            return;
+        }
+        let number = self.trees.iter().position(|known| *known == tree).unwrap_or_else(|| {
+            self.trees.push(tree);
+            self.trees.len() - 1
+        });
+        let Ok(number) = u16::try_from(number) else { return };
+        if let Some(from) = number.checked_mul(1 << 5).and_then(|n| n.checked_add(FIRST_TREE)) {
+            self.set(place.start, low(checksum), from | u16::from(page.order));
+        }
+    }
+}
+
+impl StorageBackend for Verified {
+    fn len(&self) -> io::Result<u64> {
+        self.inner.backend.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if offset < PAGE_BYTES {
+            let known = self.known();
+            let header = known.header.as_ref().and_then(|(bytes, _)| bytes.get(..out.len()));
+            if let (0, Some(header)) = (offset, header) {
+                out.copy_from_slice(header);
+                return Ok(());
+            }
+            drop(known);
+            return self.inner.backend.read(offset, out);
+        }
+        self.inner.backend.read(offset, out)?;
+        self.verify(offset, out).map_err(|damage| {
+            self.inner.found_damage.store(true, Ordering::Relaxed);
+            io::Error::other(damage)
+        })
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.known().forget(len, u64::MAX);
+        self.inner.backend.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.inner.backend.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let written = self.inner.backend.write(offset, data);
+        let mut known = self.known();
+        if written.is_err() {
+            known.forget(offset, offset.saturating_add(data.len() as u64));
+        } else if offset < PAGE_BYTES {
+            let header = data.first_chunk().filter(|_| offset == 0);
+            known.header = header.and_then(|bytes| Some((*bytes, Header::read(bytes)?)));
+        } else {
+            known.wrote(offset, data);
+        }
+        written
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.inner.backend.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.backend.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.inner.backend.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.backend.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.backend.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.backend.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.backend.query_lock_range(start, end)
+    }
+}
