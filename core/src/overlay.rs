@@ -301,7 +301,7 @@ mod tests {
 
     const TABLE: Table = Table::Profiles;
     /// Miri takes a thousand times as long for each.
-    const REVISIONS: u64 = if cfg!(miri) { 10 } else { 60 };
+    const REVISIONS: u64 = if cfg!(miri) { 6 } else { 60 };
     const KEYS: u32 = if cfg!(miri) { 200 } else { 10_000 };
 
     fn key(n: u32) -> Vec<u8> {
