@@ -73,7 +73,7 @@ impl Service {
         let took = started.elapsed();
         let operation = Route::name_of(&method, &path);
         self.metrics.count(operation, status.as_u16(), took);
-        tracing::info!(id, peer = %peer.ip(), method = shown(method.as_str()), path = shown(&path), status = status.as_u16(), micros = took.as_micros(), "request");
+        tracing::info!(id, peer = %peer.ip(), method = %shown(method.as_str()), path = shown(&path), status = status.as_u16(), micros = took.as_micros(), "request");
         // What is for everybody makes nobody known.
         let is_good = status.is_success() || status == StatusCode::CONFLICT;
         guest.was_answered(is_good && operation != "none");
