@@ -364,6 +364,12 @@ impl Gathered {
         let since = batches.whole_since(covered);
         let earlier = EarlierRows::of(batches, covered);
         self.fill_from_log(&earlier, since, true);
+        let last = commits.first().filter(|last| is_last_known && last.is_settled());
+        let last_seq = last.and_then(|last| last.meta.state.as_ref()).map(|state| state.seq);
+        let (changes, are_all) = self.last_changes(trees, last_seq);
+        if are_all {
+            self.fill_from_changes(&changes, true);
+        }
         // The last was read already.
         for commit in commits.iter().skip(usize::from(is_last_known)) {
             let revision = commit.revision();
@@ -375,6 +381,45 @@ impl Gathered {
             }
         }
         self.fill_from_log(&earlier, 0, false);
+        self.fill_from_changes(&changes, false);
+    }
+
+    /// The record of every connection as the last of its changes left it that the tables tell, `None` where it was deleted;
+    /// and whether these are all changes up to the last.
+    fn last_changes(&self, trees: &Trees<'_>, last_seq: Option<u64>) -> (Changed, bool) {
+        let changes = self.tables.of(Table::Changes);
+        let (mut records, mut end, mut are_certain) = (Changed::new(), None, true);
+        let is_needed = !self.tables.of(Table::Connections).lost.is_empty();
+        for (key, found) in changes.rows().filter(|_| is_needed) {
+            end = tables::change_seq(key).ok();
+            are_certain &= found.is_certain;
+            let row = found.bytes(trees).unwrap_or_default();
+            if let Some((id, record)) = row.get(1..).and_then(|row| row.split_at_checked(16)) {
+                records.insert(id.to_vec(), (!record.is_empty()).then(|| record.to_vec()));
+            }
+        }
+        let are_all = changes.lost.is_empty() && are_certain && end.is_some() && end == last_seq;
+        (records, are_all)
+    }
+
+    /// Fills in records from the changes.
+    fn fill_from_changes(&mut self, changes: &Changed, is_certain: bool) {
+        let picture = self.tables.of_mut(Table::Connections);
+        for (key, record) in changes {
+            let is_better = is_certain && picture.get(key).is_some_and(|found| !found.is_certain);
+            if !(picture.lacks(key) || is_better) {
+                continue;
+            }
+            match record {
+                Some(record) => {
+                    let value = Value::Here(record.clone());
+                    let origin = if is_certain { Origin::Tables } else { Origin::Older };
+                    picture.put(key.clone(), Found { value, origin, revision: 0, is_certain });
+                }
+                // What was deleted never comes back.
+                None => picture.remove(key.clone()),
+            }
+        }
     }
 
     /// Fills in what the log has of batches after `revision`.
@@ -469,6 +514,9 @@ fn read_tree(
 
 /// The last row of every key in the batches that the tables cover.
 struct EarlierRows(PerTable<BTreeMap<Vec<u8>, Earlier>>);
+
+/// Records by ID, `None` where the connection was deleted.
+type Changed = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// The batch of a row, and its value unless it was removed.
 type Earlier = (u64, Option<Vec<u8>>);

@@ -155,7 +155,9 @@ impl<'a> Planning<'a> {
         let Some(row) = rows.get(&key) else {
             return !found.is_certain && !rows.lost.hold(&key);
         };
-        let is_later = row.revision > found.revision || (row.is_certain && !found.is_certain);
+        // Of what nothing leads to nobody knows how old it is.
+        let is_earlier = found.revision > 0 && found.revision < row.revision;
+        let is_later = is_earlier || (row.is_certain && !found.is_certain);
         if !is_later {
             return false;
         }
