@@ -359,8 +359,7 @@ fn check(args: &Args, output: &Output) -> Outcome {
     let report = match report {
         // It may be more than what stopped the store.
         Err(Error::Failed(StoreError::Damaged(what))) => {
-            let mut report =
-                Store::check_file(&path).map_err(|error| place::at(&path, error))?;
+            let mut report = Store::check_file(&path).map_err(|error| place::at(&path, error))?;
             if !report.problems.iter().any(|problem| problem.ends_with(&what)) {
                 report.problems.insert(0, what);
             }
@@ -376,10 +375,7 @@ fn check(args: &Args, output: &Output) -> Outcome {
     if report.is_sound() {
         return DONE;
     }
-    tell(&format!(
-        "what is intact can be saved: connectory recover {} NEW-FILE",
-        path.display()
-    ));
+    tell(&format!("what is intact can be saved: connectory recover {} NEW-FILE", path.display()));
     Ok(ExitCode::from(FAILED))
 }
 
