@@ -368,3 +368,139 @@ impl StorageBackend for Verified {
         self.inner.backend.query_lock_range(start, end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryStorage;
+    use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
+
+    const BYTES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("bytes");
+    const NUMBERS: TableDefinition<'_, u64, u64> = TableDefinition::new("numbers");
+
+    fn open(memory: &MemoryStorage) -> Result<(Verified, Database), StoreError> {
+        let verified = Verified::new(Box::new(memory.clone()), false)?;
+        // The least of a cache: pages leave it before their commit, and come back.
+        let opened = Database::builder().set_cache_size(0).create_with_backend(verified.clone());
+        Ok((verified, opened.map_err(|error| StoreError::damaged(error.to_string()))?))
+    }
+
+    fn fill(database: &Database, from: u64, count: u64) {
+        let mut transaction = database.begin_write().unwrap();
+        transaction.set_quick_repair(true);
+        {
+            let mut bytes = transaction.open_table(BYTES).unwrap();
+            let mut numbers = transaction.open_table(NUMBERS).unwrap();
+            for n in from..from + count {
+                let length = usize::try_from(n % 30 * 700).unwrap();
+                bytes.insert(n.to_be_bytes().as_slice(), vec![7; length].as_slice()).unwrap();
+                numbers.insert(n, n * n).unwrap();
+                if n % 3 == 0 {
+                    numbers.remove(n / 2).unwrap();
+                }
+            }
+        }
+        transaction.commit().unwrap();
+    }
+
+    /// How many rows there are, each read.
+    fn rows(database: &Database) -> Result<(usize, usize), redb::Error> {
+        let transaction = database.begin_read()?;
+        let (bytes, numbers) = (transaction.open_table(BYTES)?, transaction.open_table(NUMBERS)?);
+        let (mut of_bytes, mut of_numbers) = (0, 0);
+        for row in bytes.iter()? {
+            row?;
+            of_bytes += 1;
+        }
+        for row in numbers.iter()? {
+            row?;
+            of_numbers += 1;
+        }
+        Ok((of_bytes, of_numbers))
+    }
+
+    /// In a life with commits, readers beside them, compaction and closing, nothing is refused.
+    #[test]
+    fn what_is_sound_is_never_refused() {
+        let memory = MemoryStorage::default();
+        for life in 0..4 {
+            let (verified, mut database) = open(&memory).unwrap();
+            for round in 0..4 {
+                let before = database.begin_read().unwrap();
+                fill(&database, life * 400 + round * 100, 150);
+                if round > 0 {
+                    let table = before.open_table(NUMBERS).unwrap();
+                    assert_eq!(table.iter().unwrap().count() as u64, table.len().unwrap());
+                }
+                drop(before);
+                rows(&database).unwrap();
+            }
+            assert!(database.check_integrity().unwrap());
+            if life % 2 == 1 {
+                assert!(database.compact().unwrap());
+                rows(&database).unwrap();
+            }
+            assert!(!verified.found_damage());
+        }
+    }
+
+    /// Each page of a file is damaged in turn: all rows are read, or it is said which page is damaged.
+    #[test]
+    fn a_damaged_page_is_named_when_it_is_read() {
+        let memory = MemoryStorage::default();
+        let (_, database) = open(&memory).unwrap();
+        fill(&database, 0, 60);
+        let sound = rows(&database).unwrap();
+        drop(database);
+        let file = memory.to_bytes();
+        let mut named = 0;
+        for page in 1..file.len() / 4096 {
+            let mut bytes = file.clone();
+            bytes[page * 4096 + 9] ^= 0x10;
+            let found = match open(&MemoryStorage::from(bytes)) {
+                Ok((verified, database)) => rows(&database).map_err(|error| {
+                    assert!(verified.found_damage());
+                    error.to_string()
+                }),
+                Err(error) => Err(error.to_string()),
+            };
+            match found {
+                Ok(found) => assert_eq!(found, sound),
+                Err(error) => {
+                    // Where it begins that this is a part of.
+                    let name = error.split("page ").nth(1).and_then(|rest| rest.split(' ').next());
+                    let begins: usize = name.unwrap().parse().unwrap();
+                    assert!(begins <= page && page < begins + 8, "{page}: {error}");
+                    assert!(error.ends_with("does not match its checksum"), "{error}");
+                    named += 1;
+                }
+            }
+        }
+        assert!(named > 20, "{named} of {} pages", file.len() / 4096);
+    }
+
+    /// A flag that names the older commit is no way back, and a newer one that is not whole is no way on.
+    #[test]
+    fn the_newer_commit_counts_if_it_is_whole() {
+        let memory = MemoryStorage::default();
+        let (_, database) = open(&memory).unwrap();
+        fill(&database, 0, 50);
+        let after = rows(&database).unwrap();
+        let file = memory.to_bytes();
+        drop(database);
+        let mut older = file.clone();
+        older[9] ^= 1;
+        let (_, database) = open(&MemoryStorage::from(older.clone())).unwrap();
+        assert_eq!(rows(&database).unwrap(), after);
+
+        // A page that only the newer has: the last commit only freed pages, and the tables are those of the one before.
+        let header = Header::read(&file).unwrap();
+        let [last, before] = header.in_turn();
+        assert_eq!(last.tables, before.tables);
+        let root = last.system.unwrap();
+        let place = header.geometry.place(root.page).unwrap();
+        older[usize::try_from(place.start).unwrap() + 5] ^= 1;
+        let (_, database) = open(&MemoryStorage::from(older)).unwrap();
+        assert_eq!(rows(&database).unwrap(), after);
+    }
+}

@@ -362,8 +362,7 @@ fn check(args: &Args, output: &Output) -> Outcome {
     let report = match report {
         // It may be more than what stopped the store.
         Err(Error::Failed(StoreError::Damaged(what))) => {
-            let mut report =
-                Store::check_file(&path).map_err(|error| place::at(&path, error))?;
+            let mut report = Store::check_file(&path).map_err(|error| place::at(&path, error))?;
             if !report.problems.iter().any(|problem| problem.ends_with(&what)) {
                 report.problems.insert(0, what);
             }
