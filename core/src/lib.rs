@@ -31,7 +31,7 @@
 //! which moves rows into the tables, can be done without ([`CheckpointMode`]).
 
 #![cfg_attr(
-    not(test),
+    not(any(test, fuzzing)),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
@@ -89,6 +89,10 @@ mod write;
 
 // The way in from the network.
 pub mod http;
+
+// What must hold of any bytes: for fuzzing, `tests/fuzz`, and for what it has found.
+#[cfg(any(test, fuzzing))]
+pub mod laws;
 
 /// The contract in full.
 #[doc = include_str!("../REFERENCE.md")]

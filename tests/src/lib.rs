@@ -2,6 +2,8 @@
 
 pub mod cases;
 pub mod hooked;
+pub mod laws;
+pub mod model;
 pub mod power;
 mod seed;
 
