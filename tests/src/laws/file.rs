@@ -39,7 +39,7 @@ pub fn file(input: &[u8]) {
     let sample = if kind % 2 == 0 { closed } else { open };
     let mut image = sample.image.clone();
     for edit in rest.as_chunks::<6>().0.iter().take(16) {
-        apply(edit, &mut image);
+        apply(*edit, &mut image);
     }
     read(&image, |lines| {
         let is_last = sample.history.last().is_some_and(|last| last == lines);
@@ -83,8 +83,8 @@ fn options() -> Options {
     options.log_bytes(16 << 10).checkpoint_mode(CheckpointMode::OnDemand)
 }
 
-fn apply(edit: &[u8; 6], image: &mut Image) {
-    let [what, low, high, within, value, count] = *edit;
+fn apply(edit: [u8; 6], image: &mut Image) {
+    let [what, low, high, within, value, count] = edit;
     let file = if what & 1 == 0 { Some(&mut image.store) } else { image.log.as_mut() };
     let Some(file) = file else { return };
     let is_used = |block: &(usize, &[u8])| block.1.iter().any(|byte| *byte != 0);

@@ -3,9 +3,9 @@
 use super::refusal::{assert_leads_to_its_faults, assert_reads_well};
 use super::steady_stamps;
 use connectory::{
-    CheckpointMode, Connection, Creation, Edit, Error, Json, ListQuery, MemoryStorage,
-    NewConnection, Observation, Options, PageQuery, Patch, ProxyRef, REQUEST_MAX_BYTES, Refusal,
-    Store,
+    CheckpointMode, Connection, Creation, Edit, Error, HealthCheckInterval, Json, ListQuery,
+    MemoryStorage, NewConnection, Observation, Options, PageQuery, Patch, ProxyRef,
+    REQUEST_MAX_BYTES, Refusal, Store,
 };
 use serde_json::Value;
 
@@ -173,7 +173,7 @@ impl Desk {
         assert_eq!(connection.credential, request.credential);
         assert_eq!(connection.proxy_id.is_some(), request.proxy.is_some());
         assert_eq!(connection.allowed_domains, request.allowed_domains.clone().unwrap_or_default());
-        let seconds = request.health_check_interval.map_or(3600, |interval| interval.seconds());
+        let seconds = request.health_check_interval.map_or(3600, HealthCheckInterval::seconds);
         assert_eq!(connection.health_check_interval.seconds(), seconds);
         assert_eq!(connection.record_session, request.record_session.unwrap_or(false));
         for (is, asked) in [
