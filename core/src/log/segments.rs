@@ -124,6 +124,8 @@ struct Walk {
     last_at: usize,
     used: usize,
     salt: Option<u64>,
+    /// The last batch before this segment or before an opening of the log, as the frames tell that open and go on.
+    told: u64,
 }
 
 impl Walk {
@@ -137,8 +139,10 @@ fn walk(bytes: &[u8], id: u64) -> Walk {
     let mut walk = Walk::default();
     while let Some(frame) = bytes.get(walk.used..).and_then(read_frame) {
         match (opened_by(&frame), walk.salt) {
-            (Some((of, _)), None) if of == id => {}
-            (Some((of, before)), Some(salt)) if of == id && before == salt => {}
+            (Some((of, _)), None) if of == id => walk.told = frame.revision,
+            (Some((of, before)), Some(salt)) if of == id && before == salt => {
+                walk.told = walk.told.max(frame.revision);
+            }
             (None, Some(salt)) if frame.salt == salt && frame.revision > walk.last_revision() => {
                 let batch = walk.used + HEADER + 1..walk.used + frame.len();
                 walk.batches.push((frame.revision, batch));
@@ -266,6 +270,11 @@ impl SegmentLog {
             return Err(StoreError::damaged(what));
         }
         let newest = walks.iter().map(Walk::last_revision).max().unwrap_or(0);
+        if walks.iter().any(|walk| walk.told > newest) {
+            return Err(StoreError::damaged(
+                "its log is broken: a batch that was before others is missing",
+            ));
+        }
         let mut in_turn: Vec<_> = (0..).zip(walks.iter().zip(&bytes)).collect();
         in_turn.sort_by_key(|(_, (walk, _))| (walk.last_revision(), walk.salt.is_some()));
         for &(index, (walk, bytes)) in &in_turn {
@@ -666,6 +675,28 @@ mod tests {
             damaged[start..end].fill(0);
             let found = recover(&MemoryStorage::from(damaged)).map(|(_, batches)| batches);
             assert!(matches!(found, Err(StoreError::Damaged(_))), "{between}: {found:?}");
+        }
+    }
+
+    /// The one that was turned to has no batch yet, and says which was the last one before it.
+    #[test]
+    fn a_segment_that_is_damaged_after_a_turn_that_came_to_nothing_is_told() {
+        let file = MemoryStorage::default();
+        let mut log = begin(&file, 1);
+        let mut revision = 1;
+        while append(&mut log, revision) != Room::AfterTurn {
+            revision += 1;
+        }
+        drop(log);
+        let mut torn = file.to_bytes();
+        let start = usize::try_from(MARK.segment_bytes).unwrap();
+        torn[start + OPENING..].fill(0);
+        assert_eq!(recovered(&torn), batches(1..=revision - 1));
+        for at in 0..OPENING {
+            let mut damaged = torn.clone();
+            damaged[at] ^= 1;
+            let found = recover(&MemoryStorage::from(damaged)).map(|(_, batches)| batches);
+            assert!(matches!(found, Err(StoreError::Damaged(_))), "{at}: {found:?}");
         }
     }
 
