@@ -16,6 +16,9 @@ use crate::{
     AllowedDomains, ChangeKind, ConnectionId, Credential, Domain, Error, Flow, HealthCheckInterval,
     Json, ProxyName, Reauth, Refusal, Status, StoreError, Timestamp,
 };
+use bincode::de::BorrowDecoder;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Decode, Encode};
 
 /// The format of stores, records included. Any other is refused.
@@ -292,8 +295,31 @@ pub(crate) fn decode_state(bytes: &[u8]) -> Result<State, StoreError> {
 #[derive(Encode, BorrowDecode)]
 struct StoredBatch<'a> {
     state: StoredState,
-    rows: Vec<StoredRow<'a>>,
-    changes: Vec<StoredChange<'a>>,
+    rows: Listed<StoredRow<'a>>,
+    changes: Listed<StoredChange<'a>>,
+}
+
+/// A list, as bincode writes it, that is read without trusting its length: memory grows with what is there, not with what
+/// is claimed.
+struct Listed<T>(Vec<T>);
+
+impl<T: Encode> Encode for Listed<T> {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        self.0.encode(encoder)
+    }
+}
+
+impl<'de, C, T: BorrowDecode<'de, C>> BorrowDecode<'de, C> for Listed<T> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(
+        decoder: &mut D,
+    ) -> Result<Self, DecodeError> {
+        let length = u64::borrow_decode(decoder)?;
+        let mut items = Vec::new();
+        for _ in 0..length {
+            items.push(T::borrow_decode(decoder)?);
+        }
+        Ok(Self(items))
+    }
 }
 
 #[derive(Encode, BorrowDecode)]
@@ -326,7 +352,8 @@ pub(crate) fn encode_batch(effects: &Effects, state: &State) -> Result<Vec<u8>, 
         let record = (row != &*change.record).then_some(&*change.record);
         StoredChange { kind: change.kind.to_byte(), id, record }
     });
-    encode(&StoredBatch { state: state.into(), rows: rows.collect(), changes: changes.collect() })
+    let (rows, changes) = (Listed(rows.collect()), Listed(changes.collect()));
+    encode(&StoredBatch { state: state.into(), rows, changes })
 }
 
 /// The batch that `bytes` stand for. They must have passed a checksum.
@@ -334,14 +361,14 @@ pub(crate) fn decode_batch(bytes: &[u8]) -> Result<(Effects, State), StoreError>
     let unbounded = bincode::config::standard();
     let batch: StoredBatch<'_> = decode_with(bytes, unbounded)?;
     let mut effects = Effects::default();
-    for row in batch.rows {
+    for row in batch.rows.0 {
         let table = Table::with_tag(row.table).ok_or_else(|| damaged("a row of no table"))?;
         match row.value {
             Some(value) => effects.put(table, row.key.to_vec(), value.to_vec()),
             None => effects.remove(table, row.key.to_vec()),
         }
     }
-    for change in batch.changes {
+    for change in batch.changes.0 {
         let kind = ChangeKind::from_byte(change.kind).ok_or_else(|| damaged("a kind of change"))?;
         let id =
             ConnectionId::from_bytes(&change.id).ok_or_else(|| damaged("the ID of a change"))?;
@@ -598,6 +625,18 @@ mod tests {
             }
             assert_eq!(encode_batch(&effects, &state).unwrap(), fixture.bytes, "{}", fixture.name);
             assert_eq!(decode_batch(&fixture.bytes).unwrap(), (effects, state), "{}", fixture.name);
+        }
+    }
+
+    #[test]
+    fn a_batch_that_claims_more_rows_than_it_has_is_damage_and_takes_no_memory_for_them() {
+        let state = [1, 1, 2, 3, 4, 5, 6, 7, 8];
+        for claimed in [1 << 40, u64::MAX] {
+            let of_rows = [state.as_slice(), &[253], &claimed.to_le_bytes()].concat();
+            let of_changes = [state.as_slice(), &[0, 253], &claimed.to_le_bytes()].concat();
+            for bytes in [of_rows, of_changes] {
+                assert!(matches!(decode_batch(&bytes), Err(StoreError::Damaged(_))), "{bytes:?}");
+            }
         }
     }
 

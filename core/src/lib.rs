@@ -32,7 +32,7 @@
 //! ([`CheckpointMode`]).
 
 #![cfg_attr(
-    not(test),
+    not(any(test, fuzzing)),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
@@ -103,6 +103,10 @@ pub mod http;
 // The frozen format, for tests of those above.
 #[cfg(test)]
 mod fixtures;
+
+// What must hold of any bytes: for fuzzing, `tests/fuzz`, and for what it has found.
+#[cfg(any(test, fuzzing))]
+pub mod laws;
 
 /// The contract in full.
 #[doc = include_str!("../REFERENCE.md")]

@@ -3,6 +3,8 @@
 pub mod cases;
 pub mod fixtures;
 pub mod hooked;
+pub mod laws;
+pub mod model;
 pub mod power;
 mod seed;
 

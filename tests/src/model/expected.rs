@@ -9,25 +9,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A connection, and the request that it remembers if it had a key.
 #[derive(Debug, Clone)]
-pub(crate) struct Held {
-    pub(crate) connection: Connection,
-    pub(crate) made_by: Option<(IdempotencyKey, NewConnection)>,
+pub(super) struct Held {
+    pub(super) connection: Connection,
+    pub(super) made_by: Option<(IdempotencyKey, NewConnection)>,
 }
 
 /// What the store should hold, kept so plainly that it can be seen to be right: a look is a search through all.
-#[derive(Debug, Default)]
-pub(crate) struct Model {
-    pub(crate) plan: Plan,
-    pub(crate) cap: Option<u64>,
-    pub(crate) connections: BTreeMap<ConnectionId, Held>,
-    pub(crate) profiles: BTreeSet<ProfileName>,
-    pub(crate) proxies: BTreeMap<ProxyId, Option<ProxyName>>,
-    pub(crate) changes: Vec<Change>,
-    last_id: Option<ConnectionId>,
+#[derive(Debug, Clone, Default)]
+pub(super) struct Model {
+    pub(super) plan: Plan,
+    pub(super) cap: Option<u64>,
+    pub(super) connections: BTreeMap<ConnectionId, Held>,
+    pub(super) profiles: BTreeSet<ProfileName>,
+    pub(super) proxies: BTreeMap<ProxyId, Option<ProxyName>>,
+    pub(super) changes: Vec<Change>,
+    /// How many changes are not kept any more: none, but where the log is short.
+    pub(super) gone_changes: u64,
+    pub(super) last_id: Option<ConnectionId>,
     /// How often creates had which outcome.
-    pub(crate) outcomes: BTreeMap<&'static str, usize>,
+    pub(super) outcomes: BTreeMap<&'static str, usize>,
     /// As many connections a profile had at most.
-    pub(crate) widest: u64,
+    pub(super) widest: u64,
 }
 
 /// What becomes of a create.
@@ -42,13 +44,13 @@ enum Verdict {
 
 /// A refusal, without the words of its violations.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Refused {
+pub(super) enum Refused {
     Invalid(Vec<(ViolationCode, String)>),
     Otherwise(Refusal),
 }
 
 impl Refused {
-    pub(crate) fn of(error: &Error) -> Self {
+    pub(super) fn of(error: &Error) -> Self {
         match error {
             Error::Refused(Refusal::Invalid(violations)) => Self::Invalid(
                 violations.iter().map(|found| (found.code, found.field.clone())).collect(),
@@ -58,29 +60,29 @@ impl Refused {
         }
     }
 
-    pub(crate) fn missing(what: Missing) -> Self {
+    pub(super) fn missing(what: Missing) -> Self {
         Self::Otherwise(Refusal::NotFound(what))
     }
 }
 
 impl Model {
-    pub(crate) fn holder(&self, profile: &ProfileName, domain: &Domain) -> Option<&Held> {
+    pub(super) fn holder(&self, profile: &ProfileName, domain: &Domain) -> Option<&Held> {
         self.connections.values().find(|held| {
             held.connection.profile_name == *profile && held.connection.domain == *domain
         })
     }
 
-    pub(crate) fn of_profile(&self, name: &ProfileName) -> u64 {
+    pub(super) fn of_profile(&self, name: &ProfileName) -> u64 {
         let own = |held: &&Held| held.connection.profile_name == *name;
         self.connections.values().filter(own).count() as u64
     }
 
-    pub(crate) fn through_proxy(&self, id: &ProxyId) -> u64 {
+    pub(super) fn through_proxy(&self, id: &ProxyId) -> u64 {
         let through = |held: &&Held| held.connection.proxy_id.as_ref() == Some(id);
         self.connections.values().filter(through).count() as u64
     }
 
-    pub(crate) fn proxy(&self, id: &ProxyId) -> Proxy {
+    pub(super) fn proxy(&self, id: &ProxyId) -> Proxy {
         Proxy {
             id: id.clone(),
             name: self.proxies[id].clone(),
@@ -89,7 +91,7 @@ impl Model {
     }
 
     /// The proxy that is meant, or what is wrong with naming it so.
-    pub(crate) fn resolve(&self, proxy: &ProxyRef) -> Result<ProxyId, (ViolationCode, String)> {
+    pub(super) fn resolve(&self, proxy: &ProxyRef) -> Result<ProxyId, (ViolationCode, String)> {
         match proxy {
             ProxyRef::Id(id) if self.proxies.contains_key(id) => Ok(id.clone()),
             ProxyRef::Id(_) => Err((ViolationCode::UnknownProxy, "proxy.id".into())),
@@ -105,7 +107,7 @@ impl Model {
     }
 
     /// What is wrong with these settings under the plan and beside these proxies.
-    pub(crate) fn violations(
+    pub(super) fn violations(
         &self,
         interval: Option<HealthCheckInterval>,
         proxy: Option<&ProxyRef>,
@@ -173,7 +175,7 @@ impl Model {
     }
 
     /// Compares the answer to a create with the verdict, and takes over what it made.
-    pub(crate) fn take(
+    pub(super) fn take(
         &mut self,
         request: &NewConnection,
         options: &CreateOptions,
@@ -208,7 +210,7 @@ impl Model {
         }
     }
 
-    pub(crate) fn note(
+    pub(super) fn note(
         &mut self,
         kind: ChangeKind,
         id: ConnectionId,
@@ -219,7 +221,7 @@ impl Model {
     }
 
     /// Puts a changed connection in place of the one before; one that is the same is no change.
-    pub(crate) fn replace(&mut self, connection: Connection) {
+    pub(super) fn replace(&mut self, connection: Connection) {
         let id = connection.id;
         if self.connections[&id].connection != connection {
             self.note(ChangeKind::Updated, id, Some(&connection));
@@ -228,7 +230,7 @@ impl Model {
     }
 
     /// All connections that the filters of `query` let through, newest first.
-    pub(crate) fn matching(&self, query: &ListQuery) -> Vec<&Connection> {
+    pub(super) fn matching(&self, query: &ListQuery) -> Vec<&Connection> {
         let text = query.query.as_deref().unwrap_or_default();
         let lower = text.to_ascii_lowercase();
         let all = self.connections.values().rev().map(|held| &held.connection);
@@ -242,14 +244,14 @@ impl Model {
         .collect()
     }
 
-    pub(crate) fn stats(&self) -> Stats {
+    pub(super) fn stats(&self) -> Stats {
         let last_change = self.changes.len() as u64;
         Stats {
             connections: self.connections.len() as u64,
             profiles: self.profiles.len() as u64,
             proxies: self.proxies.len() as u64,
             last_change,
-            oldest_change: last_change.min(1),
+            oldest_change: last_change.min(self.gone_changes + 1),
         }
     }
 }

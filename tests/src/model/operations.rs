@@ -1,8 +1,8 @@
 //! The operations of a run, each done by the store, foretold by the model and compared.
 
-use crate::draws::{PROXIES, PROXY_NAMES, QUERIES, URLS};
-use crate::model::Refused;
-use crate::run::Run;
+use super::draws::{PROXIES, PROXY_NAMES, QUERIES, URLS};
+use super::expected::Refused;
+use super::run::{Place, Run};
 use connectory::{
     ChangeKind, Changes, Connection, ConnectionId, CreateOptions, Cursor, Edit, Error, ListQuery,
     MemoryStorage, Missing, Options, Page, PageLimit, PageQuery, Patch, Profile, ProfileName,
@@ -11,7 +11,7 @@ use connectory::{
 use std::fmt::Debug;
 
 impl Run {
-    pub(crate) fn create(&mut self) {
+    pub(super) fn create(&mut self) {
         let (request, options) = self.request();
         self.say(&("create", &request, &options));
         let answer = match &options {
@@ -26,7 +26,7 @@ impl Run {
         self.model.take(&request, &options, answer);
     }
 
-    pub(crate) fn create_many(&mut self) {
+    pub(super) fn create_many(&mut self) {
         let requests: Vec<_> = (0..self.rng.usize(..12)).map(|_| self.request()).collect();
         self.say(&("create_many", &requests));
         let answers = self.store.create_many_with(requests.iter().cloned());
@@ -36,7 +36,7 @@ impl Run {
         }
     }
 
-    pub(crate) fn update(&mut self) {
+    pub(super) fn update(&mut self) {
         let id = self.id();
         let patch = Patch {
             login_url: self.edit(|run| run.pick(URLS)),
@@ -88,7 +88,7 @@ impl Run {
         self.model.replace(expected);
     }
 
-    pub(crate) fn record(&mut self) {
+    pub(super) fn record(&mut self) {
         let (id, seen) = (self.id(), self.observation());
         self.say(&("record", id, &seen));
         let answer = self.store.record(id, seen.clone());
@@ -109,13 +109,13 @@ impl Run {
         self.model.replace(expected);
     }
 
-    pub(crate) fn delete(&mut self) {
+    pub(super) fn delete(&mut self) {
         let id = self.id();
         self.delete_one(id);
     }
 
     /// Deletes the connections of a profile, in any order: all of them, or all but a few.
-    pub(crate) fn delete_most(&mut self) {
+    pub(super) fn delete_most(&mut self) {
         let name = self.profile();
         let held = self.model.connections.values().map(|held| &held.connection);
         let own = held.filter(|connection| connection.profile_name == name);
@@ -140,7 +140,7 @@ impl Run {
         }
     }
 
-    pub(crate) fn delete_profile(&mut self) {
+    pub(super) fn delete_profile(&mut self) {
         let name = self.profile();
         self.say(&("delete_profile", &name));
         let answer = self.store.delete_profile(name.clone());
@@ -152,7 +152,7 @@ impl Run {
         assert_eq!(Refused::of(&answer.unwrap_err()), expected);
     }
 
-    pub(crate) fn register_proxy(&mut self) {
+    pub(super) fn register_proxy(&mut self) {
         let id: ProxyId = self.pick(PROXIES);
         let name: Option<ProxyName> = self.seldom(2, |run| run.pick(PROXY_NAMES));
         self.say(&("register_proxy", &id, &name));
@@ -161,7 +161,7 @@ impl Run {
         assert_eq!(answer.unwrap(), self.model.proxy(&id));
     }
 
-    pub(crate) fn remove_proxy(&mut self) {
+    pub(super) fn remove_proxy(&mut self) {
         let id: ProxyId = self.pick(PROXIES);
         self.say(&("remove_proxy", &id));
         let answer = self.store.remove_proxy(id.clone());
@@ -173,21 +173,21 @@ impl Run {
         assert_eq!(Refused::of(&answer.unwrap_err()), expected);
     }
 
-    pub(crate) fn get(&mut self) {
+    pub(super) fn get(&mut self) {
         let id = self.id();
         self.say(&("get", id));
         let expected = self.model.connections.get(&id).map(|held| &held.connection);
         assert_eq!(self.store.get(id).unwrap().as_ref(), expected);
     }
 
-    pub(crate) fn find(&mut self) {
+    pub(super) fn find(&mut self) {
         let (profile, domain) = (self.profile(), self.domain());
         self.say(&("find", &profile, &domain));
         let expected = self.model.holder(&profile, &domain).map(|held| &held.connection);
         assert_eq!(self.store.find(&profile, &domain).unwrap().as_ref(), expected);
     }
 
-    pub(crate) fn list(&mut self) {
+    pub(super) fn list(&mut self) {
         let query = match self.rng.u8(..4) {
             0 => Some(self.id().to_string()),
             1 => Some(QUERIES[self.rng.usize(..QUERIES.len())].into()),
@@ -209,7 +209,7 @@ impl Run {
         self.cursors.extend(last.map(|(cursor, last)| (cursor, last.id)));
     }
 
-    pub(crate) fn profiles(&mut self) {
+    pub(super) fn profiles(&mut self) {
         let at = pick_cursor(&mut self.rng, &self.profile_cursors);
         let cursor = at.as_ref().map(|(cursor, _)| cursor.clone());
         let query = PageQuery { limit: self.limit_of_page(), cursor };
@@ -225,7 +225,7 @@ impl Run {
         self.profile_cursors.extend(last.map(|(cursor, last)| (cursor, last.name)));
     }
 
-    pub(crate) fn proxies(&mut self) {
+    pub(super) fn proxies(&mut self) {
         let at = pick_cursor(&mut self.rng, &self.proxy_cursors);
         let cursor = at.as_ref().map(|(cursor, _)| cursor.clone());
         let query = PageQuery { limit: self.limit_of_page(), cursor };
@@ -238,7 +238,7 @@ impl Run {
         self.proxy_cursors.extend(last.map(|(cursor, last)| (cursor, last.id)));
     }
 
-    pub(crate) fn list_with_a_cursor_of_another_list(&mut self) {
+    pub(super) fn list_with_a_cursor_of_another_list(&mut self) {
         let Some((cursor, _)) = self.profile_cursors.first().cloned() else { return };
         let page = PageQuery { cursor: Some(cursor), ..PageQuery::default() };
         self.say(&("another list's cursor", &page));
@@ -249,7 +249,7 @@ impl Run {
         assert_eq!(Refused::of(&error), refused);
     }
 
-    pub(crate) fn changes_since(&mut self) {
+    pub(super) fn changes_since(&mut self) {
         let (last, all) = (self.model.changes.len(), usize::MAX);
         let since = self.rng.usize(..last + 2);
         let most = if self.rng.bool() { all } else { self.rng.usize(..40) };
@@ -259,7 +259,10 @@ impl Run {
                 let later = &self.model.changes[since..];
                 assert_eq!(changes, later[..most.min(later.len())]);
             }
-            Ok(too_old) => panic!("a run is shorter than what is kept: {too_old:?}"),
+            Ok(Changes::TooOld { oldest }) => {
+                let gone = self.model.gone_changes;
+                assert!(oldest == gone + 1 && (since as u64) < gone, "{since} of {gone}, {oldest}");
+            }
             Err(error) => {
                 assert_eq!(since, last + 1);
                 let refused = Refused::Invalid(vec![(ViolationCode::InvalidValue, "since".into())]);
@@ -269,18 +272,35 @@ impl Run {
     }
 
     /// Closes the store or lets it go, and opens it again under another plan and cap.
-    pub(crate) fn reopen(&mut self) {
-        let options = Self::options(&mut self.rng);
-        let options = Self::limit(&mut self.rng, &mut self.model, options);
+    pub(super) fn reopen(&mut self) {
+        let options = self.new_options();
         let close = self.rng.bool();
         self.say(&("reopen", close, self.model.plan, self.model.cap));
         if close {
             self.store.close().unwrap();
             assert!(matches!(self.store.stats(), Err(Error::Failed(StoreError::Closed))));
         }
+        self.open(options);
+    }
+
+    /// Options with another plan and cap.
+    pub(super) fn new_options(&mut self) -> Options {
+        let options = Self::options(&self.place, &mut self.rng);
+        Self::limit(&mut self.rng, &mut self.model, options)
+    }
+
+    /// Lets the store go and opens what is there.
+    pub(super) fn open(&mut self, options: Options) {
         // The old handle has to go before the place can be opened again.
         self.store = Store::open_with(MemoryStorage::default(), Options::new()).unwrap();
         self.store = self.place.open(options);
+        if matches!(self.place, Place::Recorded(_)) {
+            // What is in the log no more may be told no more.
+            let oldest = self.store.stats().unwrap().oldest_change;
+            let gone = oldest.saturating_sub(1);
+            assert!(gone >= self.model.gone_changes, "{oldest} is told again");
+            self.model.gone_changes = gone;
+        }
     }
 }
 

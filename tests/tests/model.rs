@@ -2,16 +2,11 @@
 //!
 //! `CONNECTORY_SEED` repeats a run, `CONNECTORY_RUNS` says how many there are. Run n has the seed plus n.
 
-mod draws;
-mod model;
-mod operations;
-mod run;
-
 use connectory::{
     Changes, ConnectionId, Edit, Flow, FlowStatus, FlowType, NewConnection, Observation, Refusal,
     Shown, SignInOption, Store,
 };
-use run::Run;
+use connectory_tests::model::Run;
 use std::collections::BTreeMap;
 
 /// Operations in a run.
@@ -34,8 +29,8 @@ fn a_store_answers_as_its_model_does() {
             run.step();
         }
         run.finish();
-        widest.push(run.model.widest);
-        for (outcome, times) in &run.model.outcomes {
+        widest.push(run.widest());
+        for (outcome, times) in run.outcomes() {
             *outcomes.entry(outcome).or_default() += times;
         }
     }

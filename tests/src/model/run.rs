@@ -1,33 +1,44 @@
 //! [`Run`], random operations on a store and its model, and what must hold in the end.
 
-use crate::model::{Model, Refused};
+use super::expected::{Model, Refused};
+use crate::power::{Image, Recorded};
 use connectory::{
-    Change, Changes, ConnectionId, CreateOptions, Creation, Cursor, FileStorage, MemoryStorage,
-    NewConnection, Options, Plan, ProfileName, ProxyId, Refusal, Stamp, Store, Used,
+    Change, Changes, CheckpointMode, CommitMode, ConnectionId, CreateOptions, Creation, Cursor,
+    FileStorage, MemoryStorage, NewConnection, Options, Plan, ProfileName, ProxyId, Refusal, Stamp,
+    Store, Used,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
 use std::sync::Mutex;
 
+/// Numbers of operations, each as often as it is to be drawn.
+pub const OPERATIONS: u32 = 1000;
+const DELETE_MOST: std::ops::Range<u32> = 980..985;
+
 /// Where the store of a run is kept, to be opened again.
 #[derive(Debug)]
-pub(crate) enum Place {
+pub(super) enum Place {
     Memory(MemoryStorage),
+    /// With a log that is as short as can be, and power that can be cut.
+    Recorded(Recorded),
     File(FileStorage, #[expect(dead_code, reason = "goes away with the run")] tempfile::TempDir),
 }
 
 impl Place {
-    pub(crate) fn open(&self, options: Options) -> Store {
+    pub(super) fn open(&self, options: Options) -> Store {
         match self {
             Self::Memory(storage) => Store::open_with(storage.clone(), options).unwrap(),
+            Self::Recorded(storage) => Store::open_with(storage.clone(), options).unwrap(),
             Self::File(storage, _) => Store::open_with(storage.clone(), options).unwrap(),
         }
     }
 }
 
 /// The last operations of a run, told if it ends badly.
-pub(crate) struct Story {
-    seed: u64,
+#[derive(Debug)]
+pub(super) struct Story {
+    /// `None` where operations are given, not drawn.
+    seed: Option<u64>,
     told: VecDeque<String>,
 }
 
@@ -37,25 +48,27 @@ impl Drop for Story {
             for line in &self.told {
                 eprintln!("{line}");
             }
-            let seed = self.seed;
-            eprintln!("repeat with CONNECTORY_SEED={seed} CONNECTORY_RUNS=1");
+            if let Some(seed) = self.seed {
+                eprintln!("repeat with CONNECTORY_SEED={seed} CONNECTORY_RUNS=1");
+            }
         }
     }
 }
 
 /// A run: the store, its model, and where their lists go on.
-pub(crate) struct Run {
+#[derive(Debug)]
+pub struct Run {
     story: Story,
-    pub(crate) rng: fastrand::Rng,
-    pub(crate) wide: bool,
-    pub(crate) place: Place,
-    pub(crate) store: Store,
-    pub(crate) model: Model,
-    pub(crate) gone: Vec<ConnectionId>,
-    pub(crate) sent: Vec<(NewConnection, CreateOptions)>,
-    pub(crate) cursors: Vec<(Cursor, ConnectionId)>,
-    pub(crate) profile_cursors: Vec<(Cursor, ProfileName)>,
-    pub(crate) proxy_cursors: Vec<(Cursor, ProxyId)>,
+    pub(super) rng: fastrand::Rng,
+    pub(super) wide: bool,
+    pub(super) place: Place,
+    pub(super) store: Store,
+    pub(super) model: Model,
+    pub(super) gone: Vec<ConnectionId>,
+    pub(super) sent: Vec<(NewConnection, CreateOptions)>,
+    pub(super) cursors: Vec<(Cursor, ConnectionId)>,
+    pub(super) profile_cursors: Vec<(Cursor, ProfileName)>,
+    pub(super) proxy_cursors: Vec<(Cursor, ProxyId)>,
 }
 
 /// Stamps by a clock that stands still, runs and jumps back.
@@ -73,7 +86,12 @@ fn stamps(seed: u64) -> impl Fn() -> Stamp + Send + Sync + 'static {
 }
 
 impl Run {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// A run whose operations are drawn, each by [`step`](Self::step).
+    ///
+    /// # Panics
+    ///
+    /// Where no store can be opened.
+    pub fn new(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let wide = rng.u8(..4) == 0;
         let place = if rng.u8(..) < 10 {
@@ -82,7 +100,24 @@ impl Run {
         } else {
             Place::Memory(MemoryStorage::default())
         };
-        let (mut model, options) = (Model::default(), Self::options(&mut rng));
+        Self::at(place, wide, rng, Some(seed))
+    }
+
+    /// A run on a storage whose power can be cut. Its operations are given, each to [`act`](Self::act).
+    ///
+    /// # Panics
+    ///
+    /// Where no store can be opened.
+    pub fn recorded(seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let wide = rng.bool();
+        let mode = [CommitMode::OnePhase, CommitMode::QuickRepair][rng.usize(..2)];
+        let place = Place::Recorded(Recorded::holding(Image::default(), mode));
+        Self::at(place, wide, rng, None)
+    }
+
+    fn at(place: Place, wide: bool, mut rng: fastrand::Rng, seed: Option<u64>) -> Self {
+        let (mut model, options) = (Model::default(), Self::options(&place, &mut rng));
         let options = Self::limit(&mut rng, &mut model, options);
         let store = place.open(options);
         Self {
@@ -100,27 +135,67 @@ impl Run {
         }
     }
 
-    pub(crate) fn options(rng: &mut fastrand::Rng) -> Options {
+    /// How often creates had which outcome.
+    pub fn outcomes(&self) -> &BTreeMap<&'static str, usize> {
+        &self.model.outcomes
+    }
+
+    /// As many connections a profile had at most.
+    pub fn widest(&self) -> u64 {
+        self.model.widest
+    }
+
+    pub(super) fn options(place: &Place, rng: &mut fastrand::Rng) -> Options {
         let cache_bytes = if rng.bool() { 1 << 20 } else { 16 << 10 };
-        Options::with_stamps(stamps(rng.u64(..))).cache_bytes(cache_bytes)
+        let options = Options::with_stamps(stamps(rng.u64(..))).cache_bytes(cache_bytes);
+        if matches!(place, Place::Recorded(_)) {
+            let mode = [CheckpointMode::Inline, CheckpointMode::OnDemand][rng.usize(..2)];
+            return options.log_bytes(8 << 10).checkpoint_mode(mode);
+        }
+        options
     }
 
     /// Gives store and model the same random plan and cap.
-    pub(crate) fn limit(rng: &mut fastrand::Rng, model: &mut Model, options: Options) -> Options {
+    pub(super) fn limit(rng: &mut fastrand::Rng, model: &mut Model, options: Options) -> Options {
         model.plan = [Plan::Enterprise, Plan::Startup, Plan::Hobbyist][rng.usize(..3)];
         model.cap = rng.bool().then(|| rng.u64(0..40));
         options.plan(model.plan).cap(model.cap)
     }
 
-    pub(crate) fn say(&mut self, what: &dyn Debug) {
+    pub(super) fn say(&mut self, what: &dyn Debug) {
         if self.story.told.len() == 30 {
             self.story.told.pop_front();
         }
         self.story.told.push_back(format!("{what:?}"));
     }
 
-    pub(crate) fn step(&mut self) {
-        match self.rng.u32(..1000) {
+    /// Does an operation that is drawn.
+    ///
+    /// # Panics
+    ///
+    /// Where the store answers otherwise than the model.
+    pub fn step(&mut self) {
+        let operation = self.rng.u32(..OPERATIONS);
+        self.operate(operation);
+    }
+
+    /// Does the operation of this number, below [`OPERATIONS`]; `seed` draws the rest.
+    ///
+    /// # Panics
+    ///
+    /// Where the store answers otherwise than the model.
+    pub fn act(&mut self, operation: u32, seed: u64) {
+        self.rng = fastrand::Rng::with_seed(seed);
+        self.operate(operation);
+    }
+
+    /// Whether an operation consists of several.
+    pub(super) fn is_many(operation: u32) -> bool {
+        DELETE_MOST.contains(&operation)
+    }
+
+    fn operate(&mut self, operation: u32) {
+        match operation {
             0..200 => self.create(),
             200..260 => self.create_many(),
             260..380 => self.update(),
@@ -136,32 +211,40 @@ impl Run {
             910..930 => self.proxies(),
             930..940 => self.list_with_a_cursor_of_another_list(),
             940..980 => self.changes_since(),
-            980..985 => self.delete_most(),
+            _ if DELETE_MOST.contains(&operation) => self.delete_most(),
             _ => self.reopen(),
         }
         assert_eq!(self.store.stats().unwrap(), self.model.stats());
     }
 
-    /// What must hold of the store as a whole, whatever was done to it.
-    pub(crate) fn finish(&mut self) {
+    /// Asserts what must hold of the store as a whole, whatever was done to it.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not.
+    pub fn finish(&mut self) {
         self.say(&"the end");
         let (store, model) = (&self.store, &self.model);
         let report = store.check().unwrap();
         assert!(report.is_sound() && report.pages_checked, "{report:?}");
         assert_eq!(report.connections, model.connections.len() as u64);
 
-        let Changes::Since(changes) = store.changes_since(0, usize::MAX).unwrap() else {
-            panic!("a run is shorter than what is kept");
+        let before = model.gone_changes;
+        let Changes::Since(changes) = store.changes_since(before, usize::MAX).unwrap() else {
+            panic!("only {before} are not kept");
         };
-        let mut replayed = BTreeMap::new();
-        for Change { id, connection, .. } in changes {
-            match connection {
-                Some(connection) => replayed.insert(id, connection),
-                None => replayed.remove(&id),
-            };
+        assert_eq!(changes, model.changes[usize::try_from(before).unwrap()..]);
+        if before == 0 {
+            let mut replayed = BTreeMap::new();
+            for Change { id, connection, .. } in changes {
+                match connection {
+                    Some(connection) => replayed.insert(id, connection),
+                    None => replayed.remove(&id),
+                };
+            }
+            let held = model.connections.values().map(|held| &held.connection);
+            assert!(replayed.values().eq(held), "the changes do not lead to what is there");
         }
-        let held = model.connections.values().map(|held| &held.connection);
-        assert!(replayed.values().eq(held), "the changes do not lead to what is there");
 
         let lines: Vec<String> = store.dump().unwrap().map(Result::unwrap).collect();
         let loaded = Store::in_memory().unwrap();

@@ -1,6 +1,6 @@
 //! What a run draws: out of few values, so that they meet.
 
-use crate::run::Run;
+use super::run::Run;
 use connectory::{
     AllowedDomains, ConnectionId, CreateOptions, Credential, Domain, Edit, Flow, FlowStatus,
     FlowStep, FlowType, HealthCheckInterval, HostPattern, NewConnection, Observation, PageLimit,
@@ -25,22 +25,22 @@ const DOMAINS: &[&str] = &[
 /// 16 are laid out otherwise.
 const WIDE_PROFILES: &[&str] = &["a", "ab"];
 const WIDE_DOMAINS: usize = 60;
-pub(crate) const PROXIES: &[&str] = &["p", "p1", "p-2", "Q"];
-pub(crate) const PROXY_NAMES: &[&str] = &["Berlin", "Be", "Büro 1"];
+pub(super) const PROXIES: &[&str] = &["p", "p1", "p-2", "Q"];
+pub(super) const PROXY_NAMES: &[&str] = &["Berlin", "Be", "Büro 1"];
 const KEYS: &[&str] = &["key-1", "key-2"];
-pub(crate) const URLS: &[&str] = &["https://a.com/login", "http://localhost:1/#x"];
+pub(super) const URLS: &[&str] = &["https://a.com/login", "http://localhost:1/#x"];
 const PATTERNS: &[&str] = &["*.sso.example", "sso.example", "login.Ab.com"];
-pub(crate) const QUERIES: &[&str] =
+pub(super) const QUERIES: &[&str] =
     &["", "a", "A", "ab", "AB.", "a.c", "abc", "ma_", "z", "xn--b", "www.a.com", "ü", "nobody"];
 const INTERVALS: &[u32] = &[300, 1199, 1200, 3599, 3600, 86_400];
 
 impl Run {
-    pub(crate) fn pick<T: std::str::FromStr<Err: Debug>>(&mut self, words: &[&str]) -> T {
+    pub(super) fn pick<T: std::str::FromStr<Err: Debug>>(&mut self, words: &[&str]) -> T {
         words[self.rng.usize(..words.len())].parse().unwrap()
     }
 
     /// Something, one time in `times`.
-    pub(crate) fn seldom<T>(
+    pub(super) fn seldom<T>(
         &mut self,
         times: usize,
         make: impl FnOnce(&mut Self) -> T,
@@ -48,7 +48,7 @@ impl Run {
         (self.rng.usize(..times) == 0).then(|| make(self))
     }
 
-    pub(crate) fn id(&mut self) -> ConnectionId {
+    pub(super) fn id(&mut self) -> ConnectionId {
         let present = self.model.connections.len();
         let nth = self.rng.usize(..=present + self.gone.len() / 4);
         if let Some(id) = self.model.connections.keys().nth(nth) {
@@ -60,7 +60,7 @@ impl Run {
         }
     }
 
-    pub(crate) fn profile(&mut self) -> ProfileName {
+    pub(super) fn profile(&mut self) -> ProfileName {
         // A name may read like an ID: a query for the ID then finds both.
         match self.seldom(40, Self::id) {
             Some(id) => id.to_string().parse().unwrap(),
@@ -68,7 +68,7 @@ impl Run {
         }
     }
 
-    pub(crate) fn domain(&mut self) -> Domain {
+    pub(super) fn domain(&mut self) -> Domain {
         if self.wide && self.rng.u8(..4) != 0 {
             // Some of them are so long that no sixteen fit in a row.
             let n = self.rng.usize(..WIDE_DOMAINS);
@@ -78,7 +78,7 @@ impl Run {
         self.pick(DOMAINS)
     }
 
-    pub(crate) fn proxy_ref(&mut self) -> ProxyRef {
+    pub(super) fn proxy_ref(&mut self) -> ProxyRef {
         if self.rng.bool() {
             ProxyRef::Id(self.pick(PROXIES))
         } else {
@@ -86,7 +86,7 @@ impl Run {
         }
     }
 
-    pub(crate) fn credential(&mut self) -> Credential {
+    pub(super) fn credential(&mut self) -> Credential {
         let provider = "Büro".parse().unwrap();
         match self.rng.u8(..3) {
             0 => Credential::Name("n".parse().unwrap()),
@@ -95,20 +95,20 @@ impl Run {
         }
     }
 
-    pub(crate) fn allowed_domains(&mut self) -> AllowedDomains {
+    pub(super) fn allowed_domains(&mut self) -> AllowedDomains {
         let patterns = (0..self.rng.usize(..4)).map(|_| self.pick::<HostPattern>(PATTERNS));
         AllowedDomains::new(patterns.collect()).unwrap()
     }
 
-    pub(crate) fn interval(&mut self) -> HealthCheckInterval {
+    pub(super) fn interval(&mut self) -> HealthCheckInterval {
         HealthCheckInterval::new(INTERVALS[self.rng.usize(..INTERVALS.len())]).unwrap()
     }
 
-    pub(crate) fn flag(&mut self) -> Option<bool> {
+    pub(super) fn flag(&mut self) -> Option<bool> {
         self.seldom(4, |run| run.rng.bool())
     }
 
-    pub(crate) fn edit<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Edit<T> {
+    pub(super) fn edit<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Edit<T> {
         match self.rng.u8(..6) {
             0 => Edit::Clear,
             1 => Edit::Set(make(self)),
@@ -117,7 +117,7 @@ impl Run {
     }
 
     /// A request, often one that was sent before.
-    pub(crate) fn request(&mut self) -> (NewConnection, CreateOptions) {
+    pub(super) fn request(&mut self) -> (NewConnection, CreateOptions) {
         if !self.sent.is_empty() && self.rng.u8(..3) == 0 {
             return self.sent[self.rng.usize(..self.sent.len())].clone();
         }
@@ -141,7 +141,7 @@ impl Run {
         (request, options)
     }
 
-    pub(crate) fn observation(&mut self) -> Observation {
+    pub(super) fn observation(&mut self) -> Observation {
         Observation {
             status: self
                 .seldom(2, |run| [Status::Authenticated, Status::NeedsAuth][run.rng.usize(..2)]),
@@ -163,7 +163,7 @@ impl Run {
         }
     }
 
-    pub(crate) fn limit_of_page(&mut self) -> PageLimit {
+    pub(super) fn limit_of_page(&mut self) -> PageLimit {
         let most = if self.rng.bool() { 4 } else { 100 };
         PageLimit::new(self.rng.usize(1..=most)).unwrap()
     }

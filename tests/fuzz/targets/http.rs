@@ -1,0 +1,5 @@
+//! Looks for bytes that break the law of `connectory_tests::laws::http`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| connectory_tests::laws::http(input));
