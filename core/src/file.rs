@@ -74,6 +74,10 @@ impl FileStorage {
         path: &Path,
         make: impl FnOnce(Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        // Told before the work, too.
+        if path.symlink_metadata().is_ok() {
+            return Err(StoreError::from(io::Error::from(io::ErrorKind::AlreadyExists)).into());
+        }
         let draft = Self::new(draft_of(path));
         let named = make(draft.clone()).and_then(|result| {
             std::fs::hard_link(draft.path(), path).map_err(StoreError::from)?;

@@ -133,15 +133,9 @@ pub fn recover(
     target: impl AsRef<Path>,
     progress: impl FnMut(u64, u64),
 ) -> Result<Recovery, Error> {
-    let target = target.as_ref();
-    if target.try_exists().map_err(StoreError::from)? {
-        return Err(
-            StoreError::from(std::io::Error::from(std::io::ErrorKind::AlreadyExists)).into()
-        );
-    }
     let (tables, log) = FileStorage::salvaged(source.as_ref())?;
     let log = log.as_deref().map(read_whole).transpose()?;
-    FileStorage::place(target, |draft| salvage(&*tables, log.as_deref(), draft, progress))
+    FileStorage::place(target.as_ref(), |draft| salvage(&*tables, log.as_deref(), draft, progress))
 }
 
 /// The same from and into any storage: `target` must be empty, and holds a store if this succeeds.

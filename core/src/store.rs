@@ -460,8 +460,8 @@ impl Store {
         Ok(disk.close()?)
     }
 
-    /// Copies this moment of the store into a new file at `path`, while others read and write. Where it fails, no file is
-    /// left.
+    /// Copies this moment of the store into a new file at `path`, while others read and write. The file gets its name when
+    /// it is whole and durable: half a backup would pass for a store.
     ///
     /// # Errors
     ///
@@ -482,12 +482,7 @@ impl Store {
         path: impl AsRef<std::path::Path>,
         progress: impl FnMut(u64),
     ) -> Result<(), Error> {
-        let path = path.as_ref();
-        crate::FileStorage::create(path).map_err(StoreError::from)?;
-        self.backup_to(&crate::FileStorage::existing(path), progress).inspect_err(|_| {
-            // Half a backup would pass for an empty store.
-            std::fs::remove_file(path).ok();
-        })
+        crate::FileStorage::place(path.as_ref(), |draft| self.backup_to(&draft, progress))
     }
 
     /// Moves what was written before the call from memory into the tables, while others read and write. It happens by

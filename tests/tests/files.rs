@@ -223,6 +223,30 @@ fn a_backup_that_fails_leaves_no_file() {
 }
 
 #[test]
+fn a_backup_has_its_name_when_it_is_whole() {
+    let directory = TempDir::new().unwrap();
+    let copy = directory.path().join("copy.connectory");
+    let store = Store::in_memory().unwrap();
+    store.create(request(1)).unwrap();
+    let mut told = 0;
+    store
+        .backup_with(&copy, |rows| {
+            assert!(!copy.exists());
+            told = rows;
+        })
+        .unwrap();
+    assert!(told > 0);
+    assert_eq!(Store::open(&copy).unwrap().stats().unwrap().connections, 1);
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1, "no draft is left");
+
+    let before = std::fs::read(&copy).unwrap();
+    let error = store.backup_with(&copy, |_| panic!("it is refused first")).unwrap_err();
+    let connectory::Error::Failed(StoreError::Io(error)) = error else { panic!("{error:?}") };
+    assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+    assert_eq!(std::fs::read(&copy).unwrap(), before);
+}
+
+#[test]
 fn a_load_that_is_cut_short_leaves_an_empty_store() {
     let source = Store::in_memory().unwrap();
     assert!(source.create_many((0..12_000).map(request)).iter().all(Result::is_ok));
