@@ -599,7 +599,7 @@ fn table_error(error: TableError) -> StoreError {
 /// Whether a page was refused that is not what it must be.
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 fn is_damage(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(|source| source.is::<Damage>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Damage>)
 }
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
