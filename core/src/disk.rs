@@ -8,12 +8,12 @@ use crate::rows::{Edited, Order, Rows, View};
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 use crate::storage::Boxed;
 use crate::storage::{CommitMode, MemoryStorage, Storage};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+use crate::survey;
 use crate::tables::{self, PerTable, Table};
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 use crate::verified::{Damage, Verified};
 use crate::withheld::Withheld;
-#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-use crate::{CheckReport, survey};
 use redb::{
     AccessGuard, Database, DatabaseError, ReadOnlyDatabase, ReadOnlyTable, ReadableDatabase,
     ReadableTable, StorageBackend, StorageError, TableDefinition, TableError, TransactionError,
@@ -421,12 +421,10 @@ impl Disk {
         Ok(())
     }
 
-    /// Reads every page as it is in the storage, whatever redb thinks of it, and reports what is wrong with any.
+    /// Reads every page as it is in the storage, whatever redb thinks of it, and calls `wrong` with what is wrong with any.
     #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-    pub(crate) fn survey(&self, report: &mut CheckReport) -> Result<(), StoreError> {
-        survey::survey(self.opening.pages.raw(), &mut |problem| report.problem(problem))?;
-        report.pages_checked = true;
-        Ok(())
+    pub(crate) fn survey(&self, wrong: &mut dyn FnMut(String)) -> Result<(), StoreError> {
+        survey::survey(self.opening.pages.raw(), wrong)
     }
 
     /// Verifies the checksum of every page; `None` where that cannot be done: the tables are open for reading
@@ -614,7 +612,7 @@ fn table_error(error: TableError) -> StoreError {
 /// Whether a page was refused that is not what it must be.
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 fn is_damage(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(|source| source.is::<Damage>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Damage>)
 }
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]

@@ -508,7 +508,8 @@ impl Store {
             let mut report = CheckReport::default();
             #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
             if let Some(disk) = &*lock(&live.disk) {
-                disk.survey(&mut report)?;
+                disk.survey(&mut |problem| report.problem(problem))?;
+                report.pages_checked = true;
                 if !report.is_sound() {
                     return Ok(report);
                 }

@@ -196,7 +196,7 @@ const FIRST_TREE: u16 = 2 << 5;
 impl Known {
     fn index(offset: u64) -> Option<(usize, usize)> {
         let page = usize::try_from(offset / PAGE_BYTES).ok()?;
-        (offset % PAGE_BYTES == 0).then_some((page / CHUNK, page % CHUNK))
+        offset.is_multiple_of(PAGE_BYTES).then_some((page / CHUNK, page % CHUNK))
     }
 
     fn at(&self, offset: u64) -> Option<Expected> {
@@ -246,7 +246,7 @@ impl Known {
         let length = bytes.len() as u64;
         let pages = length / PAGE_BYTES;
         self.forget(offset, offset.saturating_add(length));
-        if length % PAGE_BYTES == 0 && pages.is_power_of_two() {
+        if length.is_multiple_of(PAGE_BYTES) && pages.is_power_of_two() {
             let order = u16::try_from(pages.trailing_zeros()).unwrap_or_default();
             self.set(offset, xxh3_64(bytes), WRITTEN | order);
         }
@@ -479,28 +479,18 @@ mod tests {
         assert!(named > 20, "{named} of {} pages", file.len() / 4096);
     }
 
-    /// A flag that names the older commit is no way back, and a newer one that is not whole is no way on.
+    /// The flag that names the last commit has no checksum; where it is wrong the last commit is found all the same.
     #[test]
-    fn the_newer_commit_counts_if_it_is_whole() {
+    fn a_wrong_flag_is_no_way_back() {
         let memory = MemoryStorage::default();
         let (_, database) = open(&memory).unwrap();
         fill(&database, 0, 50);
+        fill(&database, 50, 50);
         let after = rows(&database).unwrap();
-        let file = memory.to_bytes();
+        let mut file = memory.to_bytes();
         drop(database);
-        let mut older = file.clone();
-        older[9] ^= 1;
-        let (_, database) = open(&MemoryStorage::from(older.clone())).unwrap();
-        assert_eq!(rows(&database).unwrap(), after);
-
-        // A page that only the newer has: the last commit only freed pages, and the tables are those of the one before.
-        let header = Header::read(&file).unwrap();
-        let [last, before] = header.in_turn();
-        assert_eq!(last.tables, before.tables);
-        let root = last.system.unwrap();
-        let place = header.geometry.place(root.page).unwrap();
-        older[usize::try_from(place.start).unwrap() + 5] ^= 1;
-        let (_, database) = open(&MemoryStorage::from(older)).unwrap();
+        file[9] ^= 1;
+        let (_, database) = open(&MemoryStorage::from(file)).unwrap();
         assert_eq!(rows(&database).unwrap(), after);
     }
 }

@@ -212,10 +212,9 @@ impl Work {
 
 /// Stores of all kinds, the same for the same seed.
 pub(crate) fn specimens(directory: &Path, seed: u64) -> Vec<Specimen> {
-    let begin = |name: &str, log_bytes| Work::begin(&directory.join(name), seed, log_bytes);
     const LONG: u64 = 16 << 20;
     const SHORT: u64 = 64 << 10;
-
+    let begin = |name: &str, log_bytes| Work::begin(&directory.join(name), seed, log_bytes);
     let mut small = begin("small", LONG);
     small.proxies(3);
     small.create(30, 10, 10);

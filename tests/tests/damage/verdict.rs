@@ -118,7 +118,7 @@ impl Examination<'_> {
         if again.moment != seen.moment {
             return Err(format!("it is at {} after {}", again.moment, seen.moment));
         }
-        match store.create(self.request()) {
+        match store.create(request()) {
             Ok(Creation::Created(connection)) => {
                 expected.created = Some((connection.id.to_string(), json(&connection)));
             }
@@ -130,7 +130,12 @@ impl Examination<'_> {
             may_fail("closing", &error.into())?;
         }
         match self.open() {
-            Ok(store) => drop(self.look(&store, &expected)?),
+            Ok(store) => {
+                let after = self.look(&store, &expected)?.moment;
+                if after != seen.moment {
+                    return Err(format!("opened again it is at {after} after {}", seen.moment));
+                }
+            }
             Err(error) => may_not_open(&error)?,
         }
         Ok(if seen.failed > 0 {
@@ -142,10 +147,6 @@ impl Examination<'_> {
         } else {
             Outcome::Noticed
         })
-    }
-
-    fn request(&self) -> NewConnection {
-        NewConnection::new("new.example.com".parse().unwrap(), "new".parse().unwrap())
     }
 
     /// Reads everything in every way, and holds it against what was written.
@@ -181,6 +182,11 @@ impl Examination<'_> {
         }
         Ok(())
     }
+}
+
+/// A pair that no specimen has.
+fn request() -> NewConnection {
+    NewConnection::new("new.example.com".parse().unwrap(), "new".parse().unwrap())
 }
 
 fn json(connection: &Connection) -> String {
