@@ -75,7 +75,7 @@ fn damaged(life: &Life, rng: &mut Rng) -> (Image, Vec<String>) {
 #[test]
 fn whatever_is_damaged_what_is_salvaged_is_true_and_the_report_covers_the_rest() {
     let seed = connectory_tests::seed();
-    let images: u64 = if std::env::var_os("CONNECTORY_LONG").is_some() { 6000 } else { 240 };
+    let images: u64 = if std::env::var_os("CONNECTORY_LONG").is_some() { 6000 } else { 200 };
     let kinds = [
         Kind { connections: 150, profiles: 25, rounds: 3, ..Kind::CLOSED },
         Kind { connections: 150, profiles: 25, rounds: 3, ..Kind::CRASHED },
