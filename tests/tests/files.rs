@@ -227,7 +227,7 @@ fn a_backup_has_its_name_when_it_is_whole() {
     let directory = TempDir::new().unwrap();
     let copy = directory.path().join("copy.connectory");
     let store = Store::in_memory().unwrap();
-    store.create(request(1)).unwrap();
+    let _ = store.create(request(1)).unwrap();
     let mut told = 0;
     store
         .backup_with(&copy, |rows| {
