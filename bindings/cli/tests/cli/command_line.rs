@@ -279,6 +279,48 @@ fn a_backup_is_a_store() {
 }
 
 #[test]
+fn a_check_names_what_is_damaged_and_what_helps() {
+    let shell = Shell::new();
+    let file = shell.path("many.jsonl");
+    let lines = (0..300).map(|n| format!("{{\"domain\":\"d{n}.com\",\"profile_name\":\"u\"}}\n"));
+    std::fs::write(&file, lines.collect::<String>()).unwrap();
+    shell.run(&["import", file.to_str().unwrap()]).exits(0);
+    let sound = shell.run(&["check"]).exits(0).json();
+    assert_eq!((&sound["problems"], &sound["pages_checked"]), (&json!([]), &json!(true)));
+
+    // The end of a text that a record has: in a leaf, wherever that is.
+    let whole = std::fs::read(shell.store()).unwrap();
+    let at = whole
+        .windows(9)
+        .position(|text| text == b"d123.com\0" || text == b"d123.comu")
+        .or(whole.windows(8).position(|text| text == b"d123.com"));
+    let mut bytes = whole.clone();
+    bytes[at.unwrap()] ^= 1;
+    std::fs::write(shell.store(), &bytes).unwrap();
+    let page = at.unwrap() / 4096;
+    let ran = shell.run(&["check"]).exits(1);
+    let problems = ran.json()["problems"].to_string();
+    let named =
+        format!("page {page} at byte {} of the file does not match its checksum", page * 4096);
+    assert!(problems.contains(&named), "{problems}");
+    assert!(problems.contains("rows can be read"), "{problems}");
+    let ran = ran.tells(&named);
+    ran.tells(&format!("connectory recover {} NEW-FILE", shell.store().display()));
+
+    // Its roots: it does not open, and the check says where that is.
+    let mut bytes = whole.clone();
+    for slot in [64, 192] {
+        bytes[slot + 10] ^= 1;
+    }
+    std::fs::write(shell.store(), &bytes).unwrap();
+    shell.run(&["list"]).exits(1).tells("its header is damaged");
+    shell.run(&["check"]).exits(1).tells("its header is damaged").tells("connectory recover");
+
+    std::fs::write(shell.store(), &whole[..whole.len() / 2]).unwrap();
+    shell.run(&["check"]).exits(1).tells("it ends too early");
+}
+
+#[test]
 fn tables_are_for_people_and_completions_for_shells() {
     let shell = Shell::new();
     shell.create("a.com", "u").exits(0);
