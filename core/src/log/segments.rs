@@ -651,6 +651,31 @@ mod tests {
         }
     }
 
+    /// A sync that lied took the turn, and not what was written behind it: whoever went on would turn with the same salt.
+    #[test]
+    fn a_frame_behind_a_turn_that_is_gone_is_told() {
+        for turns in [1, 2] {
+            let file = MemoryStorage::default();
+            let mut log = begin(&file, 1);
+            let (mut revision, mut turned) = (0, 0);
+            let mut before = Vec::new();
+            while turned < turns {
+                before = file.to_bytes();
+                revision += 1;
+                turned += u32::from(append(&mut log, revision) == Room::AfterTurn);
+            }
+            let start = usize::try_from(log.start()).unwrap();
+            let behind = start + usize::try_from(log.segment().used).unwrap();
+            append(&mut log, revision + 1);
+            drop(log);
+            let mut bytes = file.to_bytes();
+            before.resize(bytes.len(), 0);
+            bytes[start..behind].copy_from_slice(&before[start..behind]);
+            let found = recover(&MemoryStorage::from(bytes)).map(|(_, batches)| batches);
+            assert!(matches!(found, Err(StoreError::Damaged(_))), "{turns}: {found:?}");
+        }
+    }
+
     /// The batch that is torn holds a whole frame of a caller's making, just where the torn one would end.
     #[test]
     fn a_forged_frame_in_a_payload_is_never_replayed() {

@@ -121,7 +121,7 @@ fn of_a_file_that_was_cut_the_rest_is_recovered() {
             continue;
         };
         assert_eq!(broken(&life, &lines, &report), [""; 0]);
-        assert!(!report.is_complete());
+        assert!(percent > 50 || !report.is_complete());
         last = lines.len();
     }
     assert!(last > life.truth.len() / 3, "{last} of {}", life.truth.len());
