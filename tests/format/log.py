@@ -51,9 +51,12 @@ class Segment:
     def last(self):
         return self.batches[-1][0] if self.batches else 0
 
-    def is_broken(self, id, salt, newest):
+    def is_broken(self, id, newest_salt, newest):
         """Whether a frame stands behind the end that would come after the newest batch."""
-        for wanted in {self.salt, next_salt(id, salt, self.start + self.end)} - {None}:
+        salts = {next_salt(id, newest_salt, self.start)}
+        if self.salt is not None:
+            salts |= {self.salt, next_salt(id, self.salt, self.start + self.end)}
+        for wanted in salts:
             needle, at = wanted.to_bytes(8, "little"), self.end
             while (at := self.data.find(needle, at)) >= 0:
                 for distance in (12, HEADER + 9):
@@ -69,14 +72,13 @@ def of_file(data, id, segment_bytes):
     """The batches of both segments, with their revisions, in order."""
     starts = (0, segment_bytes)
     segments = [Segment(data[start : start + segment_bytes], start, id) for start in starts]
-    salts = [segment.salt for segment in segments if segment.salt is not None]
-    hold(salts, "the log is missing, or another store's")
+    hold(any(segment.salt is not None for segment in segments), "the log is missing, or another store's")
     newest = max(segment.last for segment in segments)
     segments.sort(key=lambda segment: (segment.last, segment.salt is not None))
+    newest_salt = segments[-1].salt
     batches = []
     for segment in segments:
-        salt = salts[0] if segment.salt is None else segment.salt
-        hold(not segment.is_broken(id, salt, newest), "the log is broken before its end")
+        hold(not segment.is_broken(id, newest_salt, newest), "the log is broken before its end")
         batches += segment.batches
     return batches
 

@@ -231,13 +231,15 @@ impl SegmentLog {
         }
         let mut in_turn: Vec<_> = (0..).zip(walks.iter().zip(&bytes)).collect();
         in_turn.sort_by_key(|(_, (walk, _))| (walk.last_revision(), walk.salt.is_some()));
+        let newest_salt = in_turn.iter().rev().find_map(|(_, (walk, _))| walk.salt);
         for &(index, (walk, bytes)) in &in_turn {
             let behind = bytes.get(walk.used..).unwrap_or_default();
-            let end = log.start_of(index) + walk.used as u64;
-            // Of the segment's own salt, and of the one that would come next here.
-            let before = walk.salt.or_else(|| walks.iter().find_map(|walk| walk.salt));
-            let next = before.map(|before| next_salt(mark.id, before, end));
-            let mut salts = walk.salt.into_iter().chain(next);
+            let start = log.start_of(index);
+            let end = start + walk.used as u64;
+            // Of the segment's own salt, of the one that would come next here, and of a turn's to this segment.
+            let next = walk.salt.map(|before| next_salt(mark.id, before, end));
+            let turned = newest_salt.map(|before| next_salt(mark.id, before, start));
+            let mut salts = [walk.salt, next, turned].into_iter().flatten();
             if salts.any(|salt| has_later_frame(behind, salt, newest.saturating_add(1))) {
                 return Err(StoreError::damaged("its log is broken before the end"));
             }
