@@ -13,6 +13,7 @@ use std::cmp::Ordering;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use xxhash_rust::xxh3::xxh3_128;
 
 const STORES: [&str; 2] = ["closed", "crashed"];
 
@@ -219,7 +220,11 @@ fn a_container_of_another_version_is_refused() {
     for version in [2, 4] {
         let (_directory, path) = copy("closed");
         let mut bytes = fs::read(&path).unwrap();
-        (bytes[64], bytes[192]) = (version, version);
+        for slot in [64, 192] {
+            bytes[slot] = version;
+            let checksum = xxh3_128(&bytes[slot..slot + 112]);
+            bytes[slot + 112..slot + 128].copy_from_slice(&checksum.to_le_bytes());
+        }
         fs::write(&path, bytes).unwrap();
         match opening(&path) {
             StoreError::NotAStore(_) if version == 2 => {}
