@@ -1,8 +1,8 @@
 //! [`recover`], which makes a new store of whatever is intact in a damaged one, and [`Recovery`], what came of it.
 //!
 //! Nothing of the damaged store is trusted but what has its checksum: [`trees`] reads the pages of its tables, the log's
-//! frames are read wherever they are whole, [`gather`] puts together what both tell of every row, [`plan`] decides what goes
-//! into the new store. That is written as a load is, so that it is sound whatever the old one was.
+//! frames are read wherever they are whole, [`mod@gather`] puts together what both tell of every row, [`mod@plan`] decides what
+//! goes into the new store. That is written as a load is, so that it is sound whatever the old one was.
 
 mod gather;
 mod picture;
