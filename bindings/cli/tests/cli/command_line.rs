@@ -305,7 +305,7 @@ fn a_check_names_what_is_damaged_and_what_helps() {
     assert!(problems.contains(&named), "{problems}");
     assert!(problems.contains("rows can be read"), "{problems}");
     let ran = ran.tells(&named);
-    ran.tells(&format!("connectory recover {} NEW-FILE", shell.store().display()));
+    ran.tells("`connectory recover FILE NEW` salvages what is intact");
 
     // Its roots: it does not open, and the check says where that is.
     let mut bytes = whole.clone();
