@@ -102,9 +102,13 @@ impl Image {
         } else {
             log.as_mut().unwrap_or(empty)
         };
+        // What an earlier damage has cut off cannot be damaged further.
+        let frames: Vec<_> = frames.iter().filter(|frame| frame.end <= log.len()).collect();
         let used = frames.last().map_or(0, |last| last.end);
         let frame = |rng: &mut Rng| frames[rng.usize(..frames.len())].clone();
         match kind {
+            Kind::FramesSwapped | Kind::FrameCopied | Kind::FrameRemoved if frames.is_empty() => {}
+            Kind::PagesSwapped | Kind::PageCopied if store.len() < PAGE => {}
             Kind::Bits => flip(store, 0..usize::MAX, rng),
             Kind::BitsOfHeader => flip(store, 0..320, rng),
             Kind::BitsOfBranch => {
@@ -163,9 +167,10 @@ impl Image {
     }
 }
 
+/// A whole page.
 fn page(store: &[u8], rng: &mut Rng) -> Range<usize> {
-    let at = rng.usize(..(store.len() / PAGE).max(1)) * PAGE;
-    at..(at + PAGE).min(store.len())
+    let at = rng.usize(..store.len() / PAGE) * PAGE;
+    at..at + PAGE
 }
 
 /// Flips a bit in a range, or some.
