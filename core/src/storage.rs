@@ -1,10 +1,9 @@
 //! [`Storage`], where a store keeps its bytes, and [`MemoryStorage`]. Files are in `file.rs`.
 
 use crate::StoreError;
-use redb::{BackendError, StorageBackend};
+use redb::StorageBackend;
 use std::fmt::Debug;
 use std::io;
-use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Where a store keeps its bytes: a file, memory, or whatever the host offers.
@@ -179,6 +178,60 @@ impl StorageBackend for MemoryStorage {
     }
 }
 
+/// The locks of a backend that has another underneath: that one's own.
+macro_rules! locks_of {
+    ($self:ident, $underneath:expr) => {
+        fn try_lock_range(
+            &$self,
+            start: std::ops::Bound<u64>,
+            end: std::ops::Bound<u64>,
+        ) -> Result<bool, redb::BackendError> {
+            $underneath.try_lock_range(start, end)
+        }
+
+        fn try_lock_shared_range(
+            &$self,
+            start: std::ops::Bound<u64>,
+            end: std::ops::Bound<u64>,
+        ) -> Result<bool, redb::BackendError> {
+            $underneath.try_lock_shared_range(start, end)
+        }
+
+        fn lock_range(
+            &$self,
+            start: std::ops::Bound<u64>,
+            end: std::ops::Bound<u64>,
+        ) -> Result<(), redb::BackendError> {
+            $underneath.lock_range(start, end)
+        }
+
+        fn lock_shared_range(
+            &$self,
+            start: std::ops::Bound<u64>,
+            end: std::ops::Bound<u64>,
+        ) -> Result<(), redb::BackendError> {
+            $underneath.lock_shared_range(start, end)
+        }
+
+        fn unlock_range(
+            &$self,
+            start: std::ops::Bound<u64>,
+            end: std::ops::Bound<u64>,
+        ) -> Result<(), redb::BackendError> {
+            $underneath.unlock_range(start, end)
+        }
+
+        fn query_lock_range(
+            &$self,
+            start: std::ops::Bound<u64>,
+            end: std::ops::Bound<u64>,
+        ) -> Result<bool, redb::BackendError> {
+            $underneath.query_lock_range(start, end)
+        }
+    };
+}
+pub(crate) use locks_of;
+
 /// A backend behind a pointer, as one; locks included.
 #[derive(Debug)]
 pub(crate) struct Boxed(pub(crate) Box<dyn StorageBackend>);
@@ -208,31 +261,5 @@ impl StorageBackend for Boxed {
         self.0.close()
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(
-        &self,
-        start: Bound<u64>,
-        end: Bound<u64>,
-    ) -> Result<bool, BackendError> {
-        self.0.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.0.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.query_lock_range(start, end)
-    }
+    locks_of!(self, self.0);
 }

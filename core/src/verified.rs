@@ -19,12 +19,11 @@ use crate::StoreError;
 use crate::pages::{
     Checksum, Definition, HEADER_BYTES, Header, PAGE_BYTES, Page, PageNumber, Shape,
 };
-use crate::storage::MAGIC;
+use crate::storage::{MAGIC, locks_of};
 use crate::survey;
-use redb::{BackendError, StorageBackend};
+use redb::StorageBackend;
 use std::fmt;
 use std::io;
-use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use xxhash_rust::xxh3::xxh3_64;
@@ -340,33 +339,7 @@ impl StorageBackend for Verified {
         self.inner.backend.close()
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.inner.backend.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(
-        &self,
-        start: Bound<u64>,
-        end: Bound<u64>,
-    ) -> Result<bool, BackendError> {
-        self.inner.backend.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.inner.backend.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.inner.backend.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.inner.backend.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.inner.backend.query_lock_range(start, end)
-    }
+    locks_of!(self, self.inner.backend);
 }
 
 #[cfg(test)]

@@ -4,10 +4,9 @@
 //! format must stay as it is, so what is written before that is known stays in memory. It is done later in the same
 //! order with the same syncs between, so a crash or a failure in the middle finds what it would have found without.
 
-use crate::storage::{Boxed, out_of_range};
-use redb::{BackendError, StorageBackend};
+use crate::storage::{Boxed, locks_of, out_of_range};
+use redb::StorageBackend;
 use std::io;
-use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -205,33 +204,7 @@ impl StorageBackend for Withheld {
         self.inner.backend.close()
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.inner.backend.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(
-        &self,
-        start: Bound<u64>,
-        end: Bound<u64>,
-    ) -> Result<bool, BackendError> {
-        self.inner.backend.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.inner.backend.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.inner.backend.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.inner.backend.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.inner.backend.query_lock_range(start, end)
-    }
+    locks_of!(self, self.inner.backend);
 }
 
 #[cfg(test)]
