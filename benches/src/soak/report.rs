@@ -39,6 +39,10 @@ impl Report<'_> {
             counts.reopened,
             counts.connections,
         );
+        if self.flatness.iter().all(|it| it.ratio().is_nan()) {
+            text.push_str("\nToo short to tell whether anything stays as it is.");
+            return text;
+        }
         text.push_str("\n| | second quarter | last quarter | ratio | slope, % a minute | |\n");
         text.push_str("| --- | ---: | ---: | ---: | ---: | --- |\n");
         for it in self.flatness {
