@@ -67,7 +67,6 @@ mod feed;
 mod log;
 mod overlay;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-#[allow(dead_code, reason = "some of it is for recovering alone")]
 mod pages;
 mod profile_rows;
 mod query;

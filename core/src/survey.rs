@@ -1,14 +1,14 @@
 //! What is wrong with the pages of a store file: its header, and every page that its roots lead to.
 
 use crate::StoreError;
-use crate::pages::{Definition, HEADER_BYTES, Header, Page, PageNumber, Root, Shape, Slot};
+use crate::pages::{
+    Definition, GEOMETRY, HEADER_BYTES, Header, Page, PageNumber, Root, Shape, Slot,
+};
 use crate::storage::MAGIC;
 use crate::verified::name_of_page;
 use redb::StorageBackend;
 use std::io;
 
-/// The geometry of every store: regions of 4 GiB, of which nothing is set apart.
-const REGION_PAGES: u32 = 1 << 20;
 /// The byte of the header that has the flags, and the flag that says which slot is the primary.
 const FLAGS: usize = 9;
 const PRIMARY: u8 = 1;
@@ -33,8 +33,7 @@ pub(crate) fn sound_header(
         // redb names the format.
         return Ok(header);
     }
-    let geometry = header.geometry;
-    if (geometry.region_header_pages, geometry.region_pages) != (0, REGION_PAGES) {
+    if header.geometry != GEOMETRY {
         return damaged("the layout of pages that it gives is not that of a store");
     }
     if length < header.file_bytes() {
