@@ -341,8 +341,7 @@ fn backup(args: &Args, file: &Path) -> Outcome {
     let bar = progress::bar(None, "rows").with_message("copying");
     store.backup_with(file, |rows| bar.set_position(rows)).map_err(|error| match error {
         Error::Failed(StoreError::Io(error)) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let message = format!("{} is there already; name a new file", file.display());
-            Failure::refused(message)
+            Failure::taken(file)
         }
         error => Failure::from(error).about(&file.display().to_string()),
     })?;

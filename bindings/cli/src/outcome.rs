@@ -3,6 +3,7 @@
 use crate::flags;
 use connectory::{Error, Missing, Refusal, StoreError};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::ExitCode;
 
 pub(crate) const FAILED: u8 = 1;
@@ -47,6 +48,11 @@ impl Failure {
     /// A refusal by the command line itself.
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self::with(REFUSED, "bad_request", message.into())
+    }
+
+    /// What would be made must not be there.
+    pub(crate) fn taken(path: &Path) -> Self {
+        Self::refused(format!("{} is there already; name a new file", path.display()))
     }
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {

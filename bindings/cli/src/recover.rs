@@ -10,8 +10,7 @@ use std::process::ExitCode;
 
 pub(crate) fn recover(file: &Path, new: &Path, output: &Output) -> Outcome {
     if new.exists() {
-        let message = format!("{} is there already; name a new file", new.display());
-        return Err(Failure::refused(message));
+        return Err(Failure::taken(new));
     }
     if !file.exists() {
         return Err(Failure::not_found(format!("there is no file {}", file.display())));
